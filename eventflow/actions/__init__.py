@@ -1,0 +1,1 @@
+"""A shelf: what does one thing outside. One action per file, strangers to each other."""

@@ -1,0 +1,1 @@
+"""Shows; what a person decides there becomes an event like any other."""

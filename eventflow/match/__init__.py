@@ -1,0 +1,1 @@
+"""Turns an expression into a predicate and many triggers into an index."""

@@ -1,0 +1,1 @@
+"""Reads batches, decides, commits: once per batch."""

@@ -1,0 +1,1 @@
+"""A shelf: what turns the outside into events. One source per file, strangers to each other."""

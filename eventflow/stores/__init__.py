@@ -1,0 +1,1 @@
+"""A shelf: what remembers commits and journals. One store per file, strangers to each other."""

@@ -1,0 +1,1 @@
+"""Door 3: contract suites, the scenario runner and the virtual world."""
