@@ -1,0 +1,100 @@
+"""The engine's own records: what people and schedules say (control partition), ticks and forwards (data partitions).
+
+All of them are events with source `eventflow` and a type below; the doors refuse both to everybody else (W2). Times in
+`data` are microseconds. Each function returns the record's bytes, ready for `Bus.publish`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from eventflow.model.event import ENGINE, Event, Micros, from_micros
+
+TICK = "eventflow.tick"
+"""Time went by and nothing else came (W4). On the control partition `data.wall` is the wall clock it saw."""
+FORWARD = "eventflow.forward"
+"""An event for the partition that owns its state (W8)."""
+START = "eventflow.manual.start"
+ANSWER = "eventflow.run.answer"
+CANCEL = "eventflow.run.cancel"
+PAUSE = "eventflow.run.pause"
+RESUME = "eventflow.run.resume"
+SIGNAL = "eventflow.run.signal"
+RERUN = "eventflow.run.rerun"
+
+RUN_STARTED = "eventflow.run.started"
+RUN_FINISHED = "eventflow.run.finished"
+RUN_SUPPRESSED = "eventflow.run.suppressed"
+CATALOGUE = "eventflow.catalogue.changed"
+LAG = "eventflow.lag"
+HALTED = "eventflow.partition.halted"
+
+RESERVED_EXTENSIONS = ("eventflowchain", "eventflowhops", "sourcename", "sourcetype")
+"""Extension attributes that only the engine and its door set (W2)."""
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """The body of a tick."""
+
+    wall: Micros
+
+
+class Forward(msgspec.Struct, frozen=True):
+    """The body of a forward: the event's own bytes and where, when and by which rules it was selected (W8, W11)."""
+
+    partition: int
+    offset: int
+    log_time: Micros
+    catalogue: int
+    triggers: tuple[tuple[str, str], ...]
+    """(workflow, trigger) of each trigger that must keep it."""
+    event: msgspec.Raw
+
+
+class Start(msgspec.Struct, frozen=True):
+    """A person starts a workflow."""
+
+    workflow: str
+    inputs: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default
+    by: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A person answers a question of a run. `path` empty: the only open question of the run."""
+
+    run: str
+    case: str
+    path: str = ""
+    visit: int = 0
+    by: str = ""
+    comment: str = ""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A person cancels, pauses or resumes: one run, or with `workflow` all open runs of it.
+
+    `mode` of a resume: `go` (default), `skip` past or `fail` the step that parked it.
+    """
+
+    run: str = ""
+    workflow: str = ""
+    by: str = ""
+    comment: str = ""
+    mode: str = "go"
+
+
+class Rerun(msgspec.Struct, frozen=True):
+    """A person runs a run again, from the start or from a step (`from_step`), as a new run."""
+
+    run: str
+    from_step: str = ""
+    by: str = ""
+
+
+def record(type_: str, id_: str, at: Micros, data: msgspec.Struct, *, subject: str | None = None) -> bytes:
+    """An engine record. `id_` makes it unique together with the source; `at` is the wall clock of who says it."""
+    return Event(
+        id=id_, source=ENGINE, type=type_, time=from_micros(at), subject=subject, kind=type_, data=data
+    ).encode()

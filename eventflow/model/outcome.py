@@ -1,0 +1,70 @@
+"""What one trigger made of one event: the record behind `explain`, metrics, the console and tests.
+
+`STAGES` is the fixed order of a trigger's stages (DESIGN 4, W7); a refusal names the first that said no, with a
+stable reason code. The codes are a closed list and are documented in the reference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from eventflow.model.event import Micros
+from eventflow.model.record import Ref
+
+STAGES = (
+    "received", "authentic", "duplicate",
+    "matched", "filtered", "looped", "keyed",
+    "repeated", "changed", "counting", "holding", "waiting", "raised", "batched", "unless", "active", "muted",
+    "cooldown", "limited", "inputs_valid",
+    "breaker", "concurrency", "started",
+)  # fmt: skip
+"""Every stage in the order in which a trigger asks them."""
+
+REASONS = {
+    "selector": "The event is not of the source, type or match that the trigger selects.",
+    "filter_false": "The filter is false for this event.",
+    "filter_error": "The filter could not be evaluated; an error is never false.",
+    "loop": "The workflow is already in the chain of workflows that led to this event.",
+    "hops": "The event has passed more than 16 workflows.",
+    "key_error": "The key could not be evaluated to text.",
+    "key_limit": "The trigger already holds as many keys as it may.",
+    "forwarded": "The event was handed to the partition that owns the key.",
+    "rule_changed": "The rules changed on the way to the partition that owns the key.",
+    "seen": "This very event was counted before.",
+    "dedup": "An event with the same dedup key came within the window.",
+    "cooldown": "The trigger fired less than `cooldown` ago for this key.",
+    "limit": "The trigger has fired as often as `limit` allows for this key.",
+    "inputs": "The inputs for the workflow could not be made from the event.",
+    "late": "A schedule's time lies further back than `max_late`, or `missed` says skip.",
+    "disabled": "The trigger or the workflow is disabled.",
+    "shadow": "The workflow is in shadow mode: a run would have started.",
+    "failed": "Deciding raised an exception; the event is a dead letter for this trigger.",
+    "fired": "The trigger fired.",
+}
+"""Reason codes of outcomes and the sentence for each."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One trigger's answer to one record. `values` are what the stage looked at, JSON values only."""
+
+    ref: Ref
+    log_time: Micros
+    workflow: str
+    trigger: str
+    stage: str
+    reason: str
+    key: str | None = None
+    values: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that could not be decided, for one trigger or (`workflow` empty) as a whole, and why."""
+
+    ref: Ref
+    log_time: Micros
+    workflow: str = ""
+    trigger: str = ""
+    error: str = ""
+    data: bytes = b""

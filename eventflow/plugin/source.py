@@ -1,0 +1,88 @@
+"""The contract of a source: what turns the outside into events.
+
+An HTTP source says who may send (`verify`, over the raw bytes, in constant time) and what was sent (`read`); limits,
+deadlines, CEL mapping, deduplication, publishing and the answer are the gateway's, the same for all sources.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+from eventflow.model.event import Micros
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One HTTP request as it came: `headers` with lower-case names (the first wins where one is repeated and must not
+    be; `repeated` names those), `body` the sender's own bytes after content decoding, `raw` before it.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    received: Micros
+    """The wall clock when the head of the request was read."""
+    peer: str = ""
+    repeated: frozenset[str] = frozenset()
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as its source makes it; the gateway fills in what is left open.
+
+    `id` None: derived from the body's hash (`sender_id` false: a repeat with another body is a duplicate, not a
+    conflict). `body` is what the sender sent when `data` is a normalised shape of it. `source` None: the name of the
+    configured source.
+    """
+
+    type: str
+    id: str | None = None
+    sender_id: bool = True
+    source: str | None = None
+    kind: str | None = None
+    subject: str | None = None
+    time: datetime | None = None
+    data: Any = None
+    body: Any = None
+    extensions: Mapping[str, Any] = {}  # noqa: RUF012 - msgspec copies the default
+
+
+class SourceContext(msgspec.Struct, frozen=True):
+    """What a source is made from: its name, its settings as given, and its live secrets (newest first)."""
+
+    name: str
+    settings: Mapping[str, Any]
+    secrets: Sequence[bytes]
+
+
+class Source(ABC):
+    """An HTTP source. `name` of the class is its type; one object per configured source."""
+
+    name: ClassVar[str]
+    extra: ClassVar[str | None] = None
+    """The extra that must be installed, None for the core."""
+
+    def __init__(self, context: SourceContext) -> None:
+        """Check the settings; raise `SettingsError` with advice."""
+        self.context = context
+
+    @abstractmethod
+    def verify(self, delivery: Delivery) -> None:
+        """Raise `Refused` (401) unless the sender holds one of the secrets. Absent means refused.
+
+        Look at nothing but headers, query and raw bytes, and compare in constant time.
+        """
+
+    @abstractmethod
+    def read(self, delivery: Delivery) -> Sequence[Draft]:
+        """The events of an authentic delivery, in order; none for what is to be acknowledged and forgotten (a ping).
+
+        Raise `Refused` (400, 415, 422) for what can't be read; never anything else, whatever the bytes.
+        """
