@@ -85,7 +85,7 @@ class RealWorld:
             if self._passings == 0:
                 os.kill(os.getpid(), 9)
 
-    def sometimes(self, name: str) -> bool:  # noqa: ARG002 - the name is for simulations
+    def sometimes(self, name: str) -> bool:
         """Never."""
         return False
 
@@ -159,7 +159,7 @@ def deadline(seconds: float | None) -> asyncio.Timeout:
     return asyncio.timeout(seconds)
 
 
-async def in_thread(call: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - passes through what the call takes
+async def in_thread(call: Callable[..., T], *args: Any) -> T:
     """Run a blocking call outside the loop. Not for anything on the way of an event: a busy loop starves threads."""
     return await asyncio.to_thread(call, *args)
 

@@ -28,7 +28,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     log_time: Micros
     run: str = ""
     workflow: str = ""
-    payload: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default
+    payload: dict[str, Any] = {}
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):

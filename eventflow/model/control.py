@@ -57,7 +57,7 @@ class Start(msgspec.Struct, frozen=True):
     """A person starts a workflow."""
 
     workflow: str
-    inputs: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default
+    inputs: dict[str, Any] = {}
     by: str = ""
 
 

@@ -21,7 +21,8 @@ Micros = int
 ENGINE = "eventflow"
 """The source of everything the engine itself says; reserved for it (W2)."""
 
-KNOWN = ("specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "data", "kind", "body")
+KNOWN = frozenset(("specversion", "id", "source", "type", "time", "subject", "data", "data_base64", "kind", "body"))
+"""Attributes with a field of their own; every other one is an extension (`datacontenttype` among them)."""
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
@@ -56,7 +57,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None = None
     data: Any = None
     body: Any = None
-    extensions: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default
+    extensions: dict[str, Any] = {}
 
     @property
     def identity(self) -> tuple[str, str]:

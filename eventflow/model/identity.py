@@ -6,10 +6,13 @@ Hashes are BLAKE2b over length-prefixed parts: `("ab", "c")` and `("a", "bc")` n
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
-from eventflow.model.event import Micros
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from eventflow.model.event import Micros
 
 
 def digest(parts: Iterable[str], size: int = 16) -> bytes:

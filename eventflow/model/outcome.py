@@ -56,7 +56,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     reason: str
     key: str | None = None
-    values: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default
+    values: dict[str, Any] = {}
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,7 +42,7 @@ class Ref(msgspec.Struct, frozen=True, order=True, gc=False):
         """The place named by a handle. Raises `ValueError` on what is none."""
         text = handle.removeprefix("evt_").upper()
         packed = base64.b32decode(text + "=" * (-len(text) % 8))
-        if not handle.startswith("evt_") or not 2 <= len(packed) <= 10:  # noqa: PLR2004 - 2 for the partition, 8 at most
+        if not handle.startswith("evt_") or not 2 <= len(packed) <= 10:
             message = f"{handle!r} is not an event handle such as evt_aaaac"
             raise ValueError(message)
         partition, offset = struct.unpack(">hQ", packed[:2] + packed[2:].rjust(8, b"\0"))

@@ -77,8 +77,8 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True):
     generation: str = "0"
     fired_at: Micros
     events: tuple[EventCopy, ...] = ()
-    inputs: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default
-    facts: dict[str, Any] = {}  # noqa: RUF012
+    inputs: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     group: str
     concurrency: Concurrency
     start_by: Micros | None = None
@@ -142,7 +142,7 @@ class InboxItem(msgspec.Struct, frozen=True, kw_only=True):
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
     """A run waits for something outside to come.
 
-    kind "event": an event that the wait selector (`definition`, `path`) chose and whose wait key is `key` (None: no key),
+    kind "event": an event that the wait selector (definition, step) chose and whose wait key is `key` (None: no key),
     logged at or after `since`; arrivals up to and including id `after` are already used up. kind "answer": a person;
     `show` is what the person is shown (title, body, cases, approvers). `deadline` is a log time (W21).
     `path` is the step path with loop indices, `selector` the step's name.
@@ -156,7 +156,7 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     since: Micros = 0
     after: int = 0
     deadline: Micros | None = None
-    show: dict[str, Any] = {}  # noqa: RUF012
+    show: dict[str, Any] = {}
 
 
 def run_event(run: Run, at: Micros) -> bytes:

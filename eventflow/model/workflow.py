@@ -22,8 +22,9 @@ from eventflow.model.event import Micros
 class Match(msgspec.Struct, frozen=True):
     """One line of `match:` sugar: the value at `path` must be like one of `values` (globs allowed for text).
 
-    `path` is written out from the root (`event.data.branch`); `ignore` turns it round (`branch_ignore`). Where the value
-    is a list (`labels`, `changed`) one fitting member is enough; with `ignore` (paths) every member must fit to refuse.
+    `path` is written out from the root (`event.data.branch`); `ignore` turns it round (`branch_ignore`). Where the
+    value is a list (`labels`, `changed`) one fitting member is enough; with `ignore` (paths) every
+    member must fit to refuse.
     """
 
     path: str
@@ -86,7 +87,7 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     dedup: Dedup | None = None
     cooldown: Micros | None = None
     limit: tuple[Limit, ...] = ()
-    inputs: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default
+    inputs: dict[str, Any] = {}
 
     @property
     def stateful(self) -> bool:
@@ -148,8 +149,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, tag="action"):
 
     uses: str
     with_: dict[str, Any] = msgspec.field(name="with", default_factory=dict)
-    env: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default
-    outputs: dict[str, str] = {}  # noqa: RUF012
+    env: dict[str, Any] = {}
+    outputs: dict[str, str] = {}
     idempotent: bool | None = None
 
 
@@ -160,8 +161,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
     default: str
     by: Literal["rule", "human"] = "rule"
     question: Any = None
-    context: dict[str, Any] = {}  # noqa: RUF012
-    ask: dict[str, Any] = {}  # noqa: RUF012
+    context: dict[str, Any] = {}
+    ask: dict[str, Any] = {}
     approvers: Approvers = Approvers()
     timeout: Micros | None = None
 
@@ -253,9 +254,9 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     mode: Literal["live", "shadow"] = "live"
     allow_loop: bool = False
-    inputs: dict[str, Input] = {}  # noqa: RUF012
-    vars: dict[str, Any] = {}  # noqa: RUF012
-    outputs: dict[str, Any] = {}  # noqa: RUF012
+    inputs: dict[str, Input] = {}
+    vars: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
     triggers: tuple[Trigger, ...] = ()
     concurrency: Concurrency = Concurrency()
     start_within: Micros | None = None
@@ -274,7 +275,7 @@ class Catalogue(msgspec.Struct, frozen=True):
     """The workflows in force, by id. `number` only grows; 0 is the empty catalogue before the first (W11)."""
 
     number: int = 0
-    workflows: dict[str, Workflow] = {}  # noqa: RUF012
+    workflows: dict[str, Workflow] = {}
 
 
 def encode(workflow: Workflow) -> bytes:

@@ -7,14 +7,13 @@ see. Whether to try again is the executor's business; the action says what can b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pydantic import BaseModel
 
 
@@ -42,7 +41,7 @@ class Attempt(msgspec.Struct, frozen=True):
     idempotency_key: str
     """The same for every try of one visit (W19)."""
     traceparent: str = ""
-    env: Mapping[str, str] = {}  # noqa: RUF012 - msgspec copies the default
+    env: Mapping[str, str] = {}
 
 
 class Action(ABC):
@@ -66,7 +65,7 @@ class Action(ABC):
         """Let it go."""
 
     @abstractmethod
-    async def run(self, inputs: Any, attempt: Attempt) -> dict[str, Any]:  # noqa: ANN401 - an instance of `Inputs`
+    async def run(self, inputs: Any, attempt: Attempt) -> dict[str, Any]:
         """Do it once and return the outputs, JSON values only. Raise `ActionError`.
 
         Be cancelled cleanly: a step's timeout, a cancel and a drain cancel the task.

@@ -13,7 +13,12 @@ from typing import TypeVar
 
 from eventflow.errors import ComponentError
 
-SHELVES = {"source": "eventflow.sources", "action": "eventflow.actions", "bus": "eventflow.buses", "store": "eventflow.stores"}
+SHELVES = {
+    "source": "eventflow.sources",
+    "action": "eventflow.actions",
+    "bus": "eventflow.buses",
+    "store": "eventflow.stores",
+}
 """Contract word → the shelf of the built-in components. The entry point group of plugins is `eventflow.<word>`."""
 
 C = TypeVar("C")

@@ -7,15 +7,13 @@ deadlines, CEL mapping, deduplication, publishing and the answer are the gateway
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
 from eventflow.model.event import Micros
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -51,7 +49,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     time: datetime | None = None
     data: Any = None
     body: Any = None
-    extensions: Mapping[str, Any] = {}  # noqa: RUF012 - msgspec copies the default
+    extensions: Mapping[str, Any] = {}
 
 
 class SourceContext(msgspec.Struct, frozen=True):

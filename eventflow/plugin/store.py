@@ -53,7 +53,7 @@ class Ledger(Protocol):
         ...
 
     async def partitions(self) -> Mapping[int, tuple[int, int, Micros]]:
-        """partition → (position, memory_at, log time read up to) of every partition that ever committed (W6, W21)."""
+        """Per partition that ever committed: (position, memory_at, log time read up to) (W6, W21)."""
         ...
 
     async def earliest_deadline(self) -> Micros | None:
@@ -72,7 +72,7 @@ class Ledger(Protocol):
         ...
 
     async def open_definitions(self) -> dict[str, bytes]:
-        """hash → canonical text of every definition that an open run is pinned to (wait selectors, W20)."""
+        """By hash the canonical text of every definition that an open run is pinned to (wait selectors, W20)."""
         ...
 
     async def definition(self, hash_: str) -> bytes:
@@ -168,8 +168,8 @@ class Journal(Protocol):
         """Take up to `limit` runs that need somebody, under leases until `now + lease`.
 
         Needs somebody: queued with room in its group (lowest group number first; becomes `running`, W12) or with unread
-        inbox; running with no live lease; waiting or paused with unread inbox or with `wake_at` ≤ now. A queued run with
-        `start_by` < now is ended as suppressed (`expired`) instead, room or not.
+        inbox; running with no live lease; waiting or paused with unread inbox or with `wake_at` ≤ now. A queued
+        run with `start_by` < now is ended as suppressed (`expired`), room or not.
         """
         ...
 
