@@ -72,6 +72,7 @@ def lint_phases(phases: Phases) -> None:
 
 def docs_phase(phases: Phases) -> None:
     """The documentation, strictly."""
+    os.environ["NO_MKDOCS_2_WARNING"] = "1"  # an advertisement, not a warning
     phases.run("docs", tool("python"), "-W", "ignore", "-m", "mkdocs", "build", "--strict", "--quiet")
 
 

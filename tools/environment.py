@@ -73,8 +73,7 @@ def _venv_by_python(python: str) -> None:
         _run(python, "-m", "venv", "--clear", VENV)
     except CannotPrepare as error:
         raise CannotPrepare(
-            f"{error}\n{python} cannot make a virtual environment."
-            " On Debian and Ubuntu: apt-get install python3-venv"
+            f"{error}\n{python} cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"
         ) from None
 
 

@@ -40,8 +40,7 @@ def measure(path: Path) -> tuple[Size, list[Size]]:
     where = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
     reason = _reason(ast.get_docstring(tree))
     functions = [
-        Size(_body_lines(node), f"{where}:{node.lineno} {name}", reason)
-        for name, node in _functions(tree, "")
+        Size(_body_lines(node), f"{where}:{node.lineno} {name}", reason) for name, node in _functions(tree, "")
     ]
     return Size(len(text.splitlines()), where, reason), functions
 
