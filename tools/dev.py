@@ -15,7 +15,7 @@ import time
 import environment
 from environment import ROOT, VENV, tool
 
-TESTS = ("-n", "auto", "--dist", "loadgroup", "-q")
+TESTS = ("-n", "auto", "--maxprocesses", "8", "--dist", "loadgroup")
 CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache")
 LEFT_BY_TOOLS = (".venv", "site", "dist", "build", *CACHES)
 

@@ -6,12 +6,18 @@ is installed: the standard library only. With a current stamp it costs two file 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -31,13 +37,31 @@ def tool(name: str) -> Path:
 
 def prepare(lock: str) -> bool:
     """Make `.venv` hold what `requirements/<lock>.txt` says, and the project; True when there was work."""
-    wanted = _stamp(lock)
-    if any(_stored(name) == (wanted if name == lock else _stamp(name)) for name in {lock, "dev"}):
+    if _is_current(lock):
         return False
-    _make_venv()
-    _install(lock)
-    (VENV / f"stamp-{lock}").write_text(wanted)
+    with _alone():
+        if _is_current(lock):  # somebody else has made it while we waited
+            return False
+        _make_venv()
+        _install(lock)
+        (VENV / f"stamp-{lock}").write_text(_stamp(lock))
     return True
+
+
+def _is_current(lock: str) -> bool:
+    """Whether this lock is installed, or the one for development, which holds everything."""
+    return any(_stored(name) == _stamp(name) for name in {lock, "dev"})
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One at a time: two commands of a fresh checkout may be called at once."""
+    handle = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _stored(lock: str) -> str | None:

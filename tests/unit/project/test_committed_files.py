@@ -39,6 +39,13 @@ def test_nothing_names_one_machine_or_one_registry(word):
     assert found == []
 
 
+def test_changelog_fragments_are_named_by_their_kind():
+    fragments = [path.name for path in (ROOT / "changelog.d").iterdir() if path.name != "README.md"]
+    assert [
+        name for name in fragments if not re.fullmatch(r"[a-z0-9-]+\.(added|changed|fixed|removed|security)\.md", name)
+    ] == []
+
+
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
