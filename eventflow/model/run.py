@@ -88,6 +88,7 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True):
     parent: Parent | None = None
     by: str = ""
     rerun_of: str = ""
+    from_step: str = ""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +121,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     parent: Parent | None
     by: str
     rerun_of: str
+    from_step: str = ""
+    """Of a re-run: the step it begins at; empty: the first."""
 
 
 InboxKind = Literal["cancel", "pause", "resume", "answer", "signal", "arrival", "child"]
@@ -129,7 +132,8 @@ class InboxItem(msgspec.Struct, frozen=True, kw_only=True):
     """Something that reaches a run from outside. `id` grows within the store; `log_time` is when the log took it.
 
     payload by kind: cancel, pause, resume `{by, comment, mode, reason}`; answer `{case, path, visit, by, comment}`;
-    signal `{event}`; arrival `{wait, event, ref, arrival}` (the event whole, as CloudEvents JSON object);
+    signal `{event}`; arrival `{wait: {path, visit}, event, ref: {partition, offset}, arrival}` (the event whole, as
+    CloudEvents JSON object; `arrival` is the id that `Wait.after` speaks of);
     child `{path, visit, attempt, run, status, reason, outputs}`.
     """
 
