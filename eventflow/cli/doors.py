@@ -1,0 +1,142 @@
+"""What verbs share: the two options that may stand before or after the verb, and the way to the running server.
+
+The way is the Unix socket in the data directory (no token: only this user can open it). It is plain `http.client`,
+since a command should be over before a bigger library is loaded.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import click
+
+from eventflow.errors import EventflowError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class NoServer(EventflowError):
+    """No eventflow is running here."""
+
+    exit_code = 3
+
+
+class Answered(EventflowError):
+    """The server refused."""
+
+    exit_code = 1
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        """Keep the problem document (RFC 9457)."""
+        super().__init__(problem.get("detail") or problem.get("title") or f"the server answered {status}")
+        self.status, self.problem = status, problem
+
+
+def options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Let `--config` and `--json` stand after the verb too; hands the verb a `Door` as its first argument."""
+
+    @click.option("--config", type=click.Path(), help="Settings file.")
+    @click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
+    @click.pass_context
+    @functools.wraps(verb)
+    def wrapped(ctx: click.Context, config: str | None, as_json: bool, **given: Any) -> Any:
+        before = ctx.obj or {}
+        return verb(Door(config or before.get("config"), as_json=as_json or bool(before.get("json"))), **given)
+
+    return wrapped
+
+
+class Door:
+    """The running server, as a verb sees it."""
+
+    def __init__(self, config: str | None, *, as_json: bool = False) -> None:
+        """Nothing is opened before the first request."""
+        self.config = config
+        self.as_json = as_json
+
+    @functools.cached_property
+    def data_dir(self) -> Path:
+        """The data directory by the settings."""
+        from eventflow import settings
+
+        return Path(settings.load(self.config).data_dir)
+
+    @functools.cached_property
+    def _socket(self) -> str:
+        try:
+            addresses = json.loads((self.data_dir / "addresses.json").read_text())
+        except (OSError, ValueError):
+            raise NoServer(f"no eventflow is running on {self.data_dir}; start one with 'eventflow serve'") from None
+        return str(addresses["socket"])
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, query: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:  # fmt: skip
+        """One request to the API; the decoded answer. Raises `NoServer` or `Answered`."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        target = f"/api/v1{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
+        raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json", "Host": "eventflow"} | (headers or {})
+        connection = _UnixConnection(self._socket)
+        try:
+            connection.request(method, target, raw, sent)
+            answer = connection.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise NoServer(
+                f"the eventflow on {self.data_dir} does not answer ({error or type(error).__name__}); "
+                "is 'eventflow serve' still running?"
+            ) from None
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            raise Answered(answer.status, _problem(text))
+        return json.loads(text) if text else None
+
+    def items(self, path: str, *, limit: int, query: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """The items of a list, page by page, at most `limit`."""
+        after: str | None = None
+        left = limit
+        while left > 0:
+            page = self.request("GET", path, query={**(query or {}), "limit": min(left, 200), "after": after})
+            yield from page["items"]
+            left -= len(page["items"])
+            after = page.get("next")
+            if not after:
+                return
+
+    def print_json(self, value: Any) -> None:
+        """The API's own body, for programs."""
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("eventflow", timeout=60)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _problem(text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {"detail": text.decode("utf-8", "replace")[:200]}
+    return found if isinstance(found, dict) else {"detail": str(found)}
+
+
+def part(text: str) -> str:
+    """A path segment of a URL, so that an id with a slash stays one segment."""
+    return quote(text, safe="")
