@@ -1,0 +1,37 @@
+"""`eventflow status`: runs in progress, open questions, enabled workflows."""
+
+from __future__ import annotations
+
+import click
+
+from eventflow.cli import show
+from eventflow.cli.doors import Door, options
+
+
+@click.command()
+@click.option("--limit", default=20, show_default=True, help="How many runs to list.")
+@options
+def command(door: Door, limit: int) -> None:
+    """What is running now, what waits for a person, and which workflows are enabled."""
+    runs = list(door.items("/runs", limit=limit, query={"status": "queued,running,waiting,paused"}))
+    questions = list(door.items("/approvals", limit=limit))
+    workflows = list(door.items("/workflows", limit=10_000))
+    if door.as_json:
+        door.print_json({"runs": runs, "approvals": questions, "workflows": workflows})
+        return
+    click.echo(f"runs in progress: {len(runs)}{' or more' if len(runs) == limit else ''}")
+    for run in runs:
+        click.echo("  " + show.run_line(run))
+    if questions:
+        click.echo("questions that wait for an answer:")
+        for question in questions:
+            title = question.get("title") or question.get("question") or ""
+            cases = "|".join(
+                case["name"] if isinstance(case, dict) else str(case) for case in question.get("cases", [])
+            )
+            click.echo(f"  {question['run']}  {title}  -> eventflow approve {question['run']} {cases}")
+    enabled = [one for one in workflows if one.get("enabled", True)]
+    click.echo(f"workflows enabled: {len(enabled)} of {len(workflows)}")
+    for one in workflows:
+        mark = " " if one.get("enabled", True) else "-"
+        click.echo(f" {mark} {one['id']}  {one.get('name', '')}")
