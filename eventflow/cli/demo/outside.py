@@ -1,4 +1,4 @@
-"""The outside world of the demo: a server that workflows call. Its deploy door refuses twice before it takes anything."""
+"""The outside world of the demo: a server that workflows call, whose deploy door refuses twice before it takes any."""
 
 from __future__ import annotations
 
