@@ -1,0 +1,465 @@
+"""The exact evaluator: walks the tree and does what the standard says, to the letter.
+
+It is the meaning of an expression. The compiled form is only a faster way to the same answer and comes back here whenever it meets
+something its guards do not cover. Work is counted, not timed: each round of a loop and each long text costs steps from a budget, so an
+expression stops at the same place on every machine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from eventflow.match import operators as ops
+from eventflow.match.problems import EvaluationError
+from eventflow.match.syntax import (
+    And,
+    At,
+    Binary,
+    Bind,
+    Block,
+    Call,
+    Choice,
+    Const,
+    Has,
+    ListOf,
+    Local,
+    Loop,
+    MapOf,
+    Minus,
+    Node,
+    Not,
+    Or,
+    Select,
+    Var,
+    walk,
+)
+from eventflow.match.values import MISSING, NONE, Optional, kind_of, make_map, map_get, map_items, map_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+STEPS: Final = 50_000
+"""The budget of one evaluation: about 10 ms of this evaluator."""
+_COMPARISONS: Final = frozenset(("<", "<=", ">", ">="))
+
+
+class OverBudget(Exception):
+    """The steps are used up; ends the whole evaluation."""
+
+
+class Frame:
+    """What one evaluation knows: the names given, the loop variables by slot, the steps left."""
+
+    __slots__ = ("names", "slots", "steps")
+
+    def __init__(self, names: Mapping[str, object], steps: int = STEPS) -> None:
+        self.names = names
+        self.slots: dict[int, Any] = {}
+        self.steps = steps
+
+    def spend(self, steps: int) -> None:
+        """Count work."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise OverBudget
+
+
+def evaluate(node: Node, names: Mapping[str, object], steps: int = STEPS) -> Any:
+    """The value of a resolved tree. Raises EvaluationError with the place of the part that failed."""
+    try:
+        return value_of(node, Frame(names, steps))
+    except OverBudget:
+        raise EvaluationError("budget", f"the expression took more than {steps} steps", node.start) from None
+    except RecursionError:
+        raise EvaluationError("budget", "the values are nested too deeply", node.start) from None
+
+
+def value_of(node: Node, frame: Frame) -> Any:
+    """The value of a part inside a running evaluation."""
+    return _FORMS[node.__class__](node, frame)
+
+
+def _const(node: Const, frame: Frame) -> Any:
+    return node.value
+
+
+def _var(node: Var, frame: Frame) -> Any:
+    value = frame.names.get(node.name, MISSING)
+    if value is MISSING:
+        raise EvaluationError("unbound", f"'{node.name}' has no value here", node.start)
+    return value
+
+
+def _local(node: Local, frame: Frame) -> Any:
+    value = frame.slots[node.slot]
+    if value.__class__ is _Later:
+        value = frame.slots[node.slot] = value_of(value.node, frame)
+    return value
+
+
+def _select(node: Select, frame: Frame) -> Any:
+    holder = value_of(node.operand, frame)
+    if node.optional:
+        return _optional_entry(holder, node.field, node)
+    if holder.__class__ is Optional:
+        return _optional_entry(holder, node.field, node) if holder.present else NONE
+    return field_of(holder, node.field, node.end - len(node.field))
+
+
+def field_of(holder: Any, name: str, at: int) -> Any:
+    """holder.name, for maps."""
+    if kind_of(holder) != "map":
+        raise EvaluationError("type", f"a {kind_of(holder)} has no field '{name}'", at)
+    value = map_get(holder, name)
+    if value is MISSING:
+        raise EvaluationError("absent", f"there is no field '{name}'", at)
+    return value
+
+
+def _optional_entry(holder: Any, key: Any, node: Node) -> Optional:
+    if holder.__class__ is Optional:
+        if not holder.present:
+            return NONE
+        holder = holder.value
+    kind = kind_of(holder)
+    if kind == "list" and key.__class__ is not str:
+        position = _position(key, node.start)
+        return Optional(holder[position]) if 0 <= position < len(holder) else NONE
+    if kind != "map":
+        raise EvaluationError("type", f"a {kind} has no field '{key}'", node.start)
+    value = map_get(holder, key)
+    return NONE if value is MISSING else Optional(value)
+
+
+def _has(node: Has, frame: Frame) -> bool:
+    holder = value_of(node.operand, frame)
+    if holder.__class__ is Optional:
+        if not holder.present:
+            return False
+        holder = holder.value
+    if kind_of(holder) != "map":
+        raise EvaluationError("type", f"a {kind_of(holder)} has no fields", node.start)
+    return map_get(holder, node.field) is not MISSING
+
+
+def _at(node: At, frame: Frame) -> Any:
+    holder = value_of(node.operand, frame)
+    key = value_of(node.key, frame)
+    if node.optional or holder.__class__ is Optional:
+        return _optional_entry(holder, key, node)
+    kind = kind_of(holder)
+    if kind == "map":
+        value = map_get(holder, key)
+        if value is MISSING:
+            raise EvaluationError("absent", f"there is no key {key!r}", node.key.start)
+        return value
+    if kind == "list":
+        position = _position(key, node.key.start)
+        if 0 <= position < len(holder):
+            return holder[position]
+        raise EvaluationError("index", f"position {position} is outside a list of {len(holder)}", node.key.start)
+    raise EvaluationError("type", f"a {kind} has no elements", node.start)
+
+
+def _position(key: Any, at: int) -> int:
+    kind = kind_of(key)
+    if kind in {"int", "uint"} or (kind == "double" and key == key // 1):
+        return int(key)
+    raise EvaluationError("type", f"a position in a list is a whole number, not {kind}", at)
+
+
+def _call(node: Call, frame: Frame) -> Any:
+    args = [value_of(a, frame) for a in node.args]
+    if node.target is not None:
+        args.insert(0, value_of(node.target, frame))
+    frame.spend(1 + sum([len(a) >> 5 for a in args if a.__class__ is str or a.__class__ is list]))
+    overloads = node.overloads
+    if overloads is None:
+        raise EvaluationError("type", f"there is no function {node.name}()", node.at)
+    try:
+        value = overloads.call(args)
+    except EvaluationError as error:
+        if error.offset < 0:
+            error.offset = node.at
+        raise
+    if value.__class__ is str or value.__class__ is list:
+        frame.spend(len(value) >> 5)
+    return value
+
+
+def _binary(node: Binary, frame: Frame) -> Any:
+    left = value_of(node.left, frame)
+    right = value_of(node.right, frame)
+    op = node.op
+    try:
+        if op in {"==", "!="}:
+            if left.__class__ is not str:
+                frame.spend(_size(left) >> 3)
+            return ops.equal(left, right) == (op == "==")
+        if op in _COMPARISONS:
+            return ops.compare(left, right, op)
+        if op == "in":
+            frame.spend(len(right) >> 3 if right.__class__ is list else 0)
+            return ops.contains(left, right)
+        value = ops.arithmetic(op, left, right)
+        frame.spend(_size(value) >> 5)
+        return value
+    except EvaluationError as error:
+        if error.offset < 0:
+            error.offset = node.at
+        raise
+
+
+def _size(value: Any) -> int:
+    return len(value) if value.__class__ in {str, bytes, list, dict} else 0
+
+
+def _not(node: Not, frame: Frame) -> bool:
+    value = value_of(node.operand, frame)
+    if value.__class__ is not bool:
+        raise EvaluationError("type", f"'!' does not work on {kind_of(value)}", node.start)
+    return not value
+
+
+def _minus(node: Minus, frame: Frame) -> Any:
+    try:
+        return ops.negate(value_of(node.operand, frame))
+    except EvaluationError as error:
+        if error.offset < 0:
+            error.offset = node.start
+        raise
+
+
+def _logic(terms: list[Node], frame: Frame, decider: bool, sign: str) -> bool:
+    """&& or ||: the deciding value wins over errors; otherwise the first error does."""
+    failed: EvaluationError | None = None
+    for term in terms:
+        try:
+            value = value_of(term, frame)
+        except EvaluationError as error:
+            failed = failed or error
+            continue
+        if value is decider:
+            return decider
+        if value.__class__ is not bool:
+            failed = failed or EvaluationError(
+                "type", f"'{sign}' joins conditions, this is a {kind_of(value)}", term.start
+            )
+    if failed is not None:
+        raise failed
+    return not decider
+
+
+def _and(node: And, frame: Frame) -> bool:
+    return _logic(node.terms, frame, False, "&&")
+
+
+def _or(node: Or, frame: Frame) -> bool:
+    return _logic(node.terms, frame, True, "||")
+
+
+def _choice(node: Choice, frame: Frame) -> Any:
+    test = value_of(node.test, frame)
+    if test.__class__ is not bool:
+        raise EvaluationError("type", f"before '?' stands a condition, this is a {kind_of(test)}", node.test.start)
+    return value_of(node.yes if test else node.no, frame)
+
+
+def _list(node: ListOf, frame: Frame) -> list[Any]:
+    if not node.optionals:
+        return [value_of(i, frame) for i in node.items]
+    out = []
+    for n, item in enumerate(node.items):
+        value = value_of(item, frame)
+        if n in node.optionals:
+            if value.__class__ is not Optional:
+                raise EvaluationError("type", f"[?…] takes an optional, this is a {kind_of(value)}", item.start)
+            if value.present:
+                out.append(value.value)
+        else:
+            out.append(value)
+    return out
+
+
+def _map(node: MapOf, frame: Frame) -> dict[Any, Any]:
+    pairs: list[tuple[Any, Any]] = []
+    for n, (key_node, value_node) in enumerate(zip(node.keys, node.values, strict=True)):
+        key = map_key(value_of(key_node, frame), key_node.start)
+        value = value_of(value_node, frame)
+        if n in node.optionals:
+            if value.__class__ is not Optional:
+                raise EvaluationError("type", f"{{?…}} takes an optional, this is a {kind_of(value)}", value_node.start)
+            if not value.present:
+                continue
+            value = value.value
+        pairs.append((key, value))
+    out = make_map(pairs)
+    if len(out) != len(pairs):
+        raise EvaluationError("key", "a key stands twice in the map", node.start)
+    return out
+
+
+def map_key(key: Any, at: int) -> Any:
+    """A value that may be the key of a map."""
+    if kind_of(key) not in {"string", "int", "uint", "bool"}:
+        raise EvaluationError("key", f"a {kind_of(key)} cannot be the key of a map", at)
+    return key
+
+
+class _Later:
+    """A bound value that is worked out when it is first read."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+
+def _bind(node: Bind, frame: Frame) -> Any:
+    if node.kind == "bind":
+        frame.slots[node.slot] = _Later(node.value)
+        return value_of(node.body, frame)
+    holder = value_of(node.value, frame)
+    if holder.__class__ is not Optional:
+        raise EvaluationError("type", f"{node.kind} works on an optional, this is a {kind_of(holder)}", node.start)
+    if not holder.present:
+        return NONE
+    frame.slots[node.slot] = holder.value
+    value = value_of(node.body, frame)
+    if node.kind == "optMap":
+        return Optional(value)
+    if value.__class__ is not Optional:
+        raise EvaluationError("type", f"optFlatMap needs an optional, this is a {kind_of(value)}", node.body.start)
+    return value
+
+
+def _block(node: Block, frame: Frame) -> Any:
+    for slot, value in zip(node.slots, node.values, strict=True):
+        frame.slots[slot] = _Later(value)
+    return value_of(node.body, frame)
+
+
+def loop_cost(node: Loop) -> int:
+    """Steps of one round: the size of what is evaluated in it."""
+    return sum(1 for part in (node.body, node.test) if part is not None for _ in walk(part))
+
+
+def rounds(node: Loop, frame: Frame) -> list[tuple[Any, ...]]:
+    """What the loop variables stand for in each round."""
+    holder = value_of(node.over, frame)
+    kind = kind_of(holder)
+    if kind == "list":
+        return list(enumerate(holder)) if len(node.names) == 2 else [(v,) for v in holder]
+    if kind == "map":
+        return map_items(holder) if len(node.names) == 2 else [(k,) for k in map_keys(holder)]
+    raise EvaluationError("type", f"{node.kind} goes over a list or a map, this is a {kind}", node.over.start)
+
+
+def _loop(node: Loop, frame: Frame) -> Any:
+    over = rounds(node, frame)
+    cost = loop_cost(node)
+    slots = frame.slots
+    if node.kind in {"all", "exists"}:
+        return _quantifier(node, frame, over, cost)
+    collect = _COLLECT[node.kind]
+    out: list[Any] = []
+    for bound in over:
+        frame.spend(cost)
+        for slot, value in zip(node.slots, bound, strict=True):
+            slots[slot] = value
+        if node.test is not None and not _condition(node.test, frame):
+            continue
+        collect(node, frame, bound, out)
+    return _FINISH[node.kind](node, out)
+
+
+def _condition(node: Node, frame: Frame) -> bool:
+    value = value_of(node, frame)
+    if value.__class__ is not bool:
+        raise EvaluationError("type", f"a condition is needed here, this is a {kind_of(value)}", node.start)
+    return bool(value)
+
+
+def _quantifier(node: Loop, frame: Frame, over: list[tuple[Any, ...]], cost: int) -> bool:
+    decider = node.kind == "exists"
+    failed: EvaluationError | None = None
+    for bound in over:
+        frame.spend(cost)
+        for slot, value in zip(node.slots, bound, strict=True):
+            frame.slots[slot] = value
+        try:
+            value = value_of(node.body, frame)
+        except EvaluationError as error:
+            failed = failed or error
+            continue
+        if value is decider:
+            return decider
+        if value.__class__ is not bool:
+            failed = failed or EvaluationError(
+                "type", f"{node.kind} needs a condition, this is a {kind_of(value)}", node.body.start
+            )
+    if failed is not None:
+        raise failed
+    return not decider
+
+
+def _collect_one(node: Loop, frame: Frame, bound: tuple[Any, ...], out: list[Any]) -> None:
+    if _condition(node.body, frame):
+        out.append(True)
+
+
+def _collect_filter(node: Loop, frame: Frame, bound: tuple[Any, ...], out: list[Any]) -> None:
+    if _condition(node.body, frame):
+        out.append(bound[0])
+
+
+def _collect_value(node: Loop, frame: Frame, bound: tuple[Any, ...], out: list[Any]) -> None:
+    out.append(value_of(node.body, frame))
+
+
+def _collect_pair(node: Loop, frame: Frame, bound: tuple[Any, ...], out: list[Any]) -> None:
+    out.append((map_key(bound[0], node.start), value_of(node.body, frame)))
+
+
+def _collect_entry(node: Loop, frame: Frame, bound: tuple[Any, ...], out: list[Any]) -> None:
+    value = value_of(node.body, frame)
+    if kind_of(value) != "map":
+        raise EvaluationError("type", f"transformMapEntry needs a map, this is a {kind_of(value)}", node.body.start)
+    out.extend(map_items(value))
+
+
+def _collect_sort(node: Loop, frame: Frame, bound: tuple[Any, ...], out: list[Any]) -> None:
+    out.append((value_of(node.body, frame), bound[0]))
+
+
+def _finish_map(node: Loop, out: list[Any]) -> Any:
+    value = make_map(out)
+    if len(value) != len(out):
+        raise EvaluationError("key", "a key comes twice in the new map", node.start)
+    return value
+
+
+def _finish_sort(node: Loop, out: list[Any]) -> Any:
+    from eventflow.match.functions.lists import sorted_values
+
+    try:
+        order = sorted_values([key for key, _ in out])
+    except EvaluationError as error:
+        error.offset = node.body.start
+        raise
+    return [out[i][1] for i in order]
+
+
+_COLLECT: Final[dict[str, Callable[[Loop, Frame, tuple[Any, ...], list[Any]], None]]] = {
+    "exists_one": _collect_one, "filter": _collect_filter, "map": _collect_value, "transformList": _collect_value,
+    "transformMap": _collect_pair, "transformMapEntry": _collect_entry, "sortBy": _collect_sort,
+}  # fmt: skip
+_FINISH: Final[dict[str, Callable[[Loop, list[Any]], Any]]] = {
+    "exists_one": lambda _, out: len(out) == 1, "filter": lambda _, out: out, "map": lambda _, out: out,
+    "transformList": lambda _, out: out, "transformMap": _finish_map, "transformMapEntry": _finish_map,
+    "sortBy": _finish_sort,
+}  # fmt: skip
+_FORMS: Final[dict[type, Callable[[Any, Frame], Any]]] = {
+    Const: _const, Var: _var, Local: _local, Select: _select, Has: _has, At: _at, Call: _call, Binary: _binary, Not: _not,
+    Minus: _minus, And: _and, Or: _or, Choice: _choice, ListOf: _list, MapOf: _map, Bind: _bind, Block: _block, Loop: _loop,
+}  # fmt: skip
