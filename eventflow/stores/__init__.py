@@ -1,1 +1,1 @@
-"""A shelf: what remembers commits and journals. One store per file, strangers to each other."""
+"""Where position, memory, runs and their journals are kept: one module or package per store."""
