@@ -1,8 +1,8 @@
 """Atoms: the conditions of a selector that an index can look up, and what they mean.
 
-An atom looks at one path of the event (`("data", "branch")`, without a leading "event"). Unlike an expression it is never an error: what
-is absent or of another kind does not fit, and the negated forms fit exactly where the plain ones do not. Where the value is a list one
-fitting member is enough; a negated atom refuses a list only if every member fits.
+An atom looks at one path of the event (`("data", "branch")`, without a leading "event"). Unlike an expression it is
+never an error: what is absent or of another kind does not fit, and the negated forms fit exactly where the plain ones
+do not. Where the value is a list one fitting member is enough; a negated atom refuses a list only if every member fits.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ OPS: Final = frozenset(
 
 
 class Atom(Struct, frozen=True):
-    """path op value. value: a scalar for eq; a tuple for in; a text or a tuple of texts (any of them) for glob and prefix; a number or
-    text for gt ge lt le; nothing for present and absent. A text without *, ? or [ in a glob is compared as it is.
+    """path op value. value: a scalar for eq; a tuple for in; a text or a tuple of texts (any of them) for glob and
+    prefix; a number or text for gt ge lt le; nothing for present and absent. A text without *, ? or [ in a glob is
+    compared as it is.
     """
 
     path: tuple[str, ...]
@@ -50,8 +51,8 @@ class Atom(Struct, frozen=True):
 
 
 class Selector(Struct, frozen=True):
-    """When a trigger wants an event: all atoms fit, of each group in `any_of` at least one atom fits, and the program (over `event`) is
-    true. `id` is the caller's number for the trigger.
+    """When a trigger wants an event: all atoms fit, of each group in `any_of` at least one atom fits, and the program
+    (over `event`) is true. `id` is the caller's number for the trigger.
     """
 
     id: int

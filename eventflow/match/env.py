@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 class Limits(Struct, frozen=True):
-    """The bounds at load. `length` in code points; `nodes` counts a constant list as one; `loops` is how deep loops nest; `cost` is
-    the static estimate of steps with loops over 100 elements; `steps` the budget of one evaluation.
+    """The bounds at load. `length` in code points; `nodes` counts a constant list as one; `loops` is how deep loops
+    nest; `cost` is the static estimate of steps with loops over 100 elements; `steps` the budget of one evaluation.
     """
 
     length: int = 16_384
@@ -32,7 +32,8 @@ class Env:
     """names: what may be named, each with its schema or None (anything). A name may be qualified ("a.b").
 
     constants: names whose value is known at load; they become part of the expression.
-    container: a namespace that names are looked up in, innermost first. check: look for mistakes of types, not only of names.
+    container: a namespace that names are looked up in, innermost first. check: look for mistakes of types, not only of
+    names.
     """
 
     __slots__ = ("check", "constants", "container", "limits", "names")
@@ -54,8 +55,5 @@ class Env:
 
     def candidates(self, name: str) -> list[str]:
         """The full names that a name may mean, innermost container first."""
-        out = []
         parts = self.container.split(".") if self.container else []
-        for n in range(len(parts), -1, -1):
-            out.append(".".join([*parts[:n], name]))
-        return out
+        return [".".join([*parts[:n], name]) for n in range(len(parts), -1, -1)]

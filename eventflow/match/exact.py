@@ -1,8 +1,8 @@
 """The exact evaluator: walks the tree and does what the standard says, to the letter.
 
-It is the meaning of an expression. The compiled form is only a faster way to the same answer and comes back here whenever it meets
-something its guards do not cover. Work is counted, not timed: each round of a loop and each long text costs steps from a budget, so an
-expression stops at the same place on every machine.
+It is the meaning of an expression. The compiled form is only a faster way to the same answer and comes back here
+whenever it meets something its guards do not cover. Work is counted, not timed: each round of a loop and each long text
+costs steps from a budget, so an expression stops at the same place on every machine.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def value_of(node: Node, frame: Frame) -> Any:
     return _FORMS[node.__class__](node, frame)
 
 
-def _const(node: Const, frame: Frame) -> Any:
+def _const(node: Const, _: Frame) -> Any:
     return node.value
 
 
@@ -230,7 +230,7 @@ def _minus(node: Minus, frame: Frame) -> Any:
         raise
 
 
-def _logic(terms: list[Node], frame: Frame, decider: bool, sign: str) -> bool:
+def _logic(terms: list[Node], frame: Frame, decider: bool, sign: str) -> bool:  # noqa: FBT001 - the deciding value
     """&& or ||: the deciding value wins over errors; otherwise the first error does."""
     failed: EvaluationError | None = None
     for term in terms:
@@ -240,7 +240,7 @@ def _logic(terms: list[Node], frame: Frame, decider: bool, sign: str) -> bool:
             failed = failed or error
             continue
         if value is decider:
-            return decider
+            return bool(value)
         if value.__class__ is not bool:
             failed = failed or EvaluationError(
                 "type", f"'{sign}' joins conditions, this is a {kind_of(value)}", term.start
@@ -393,7 +393,7 @@ def _quantifier(node: Loop, frame: Frame, over: list[tuple[Any, ...]], cost: int
             failed = failed or error
             continue
         if value is decider:
-            return decider
+            return bool(value)
         if value.__class__ is not bool:
             failed = failed or EvaluationError(
                 "type", f"{node.kind} needs a condition, this is a {kind_of(value)}", node.body.start
@@ -403,7 +403,7 @@ def _quantifier(node: Loop, frame: Frame, over: list[tuple[Any, ...]], cost: int
     return not decider
 
 
-def _collect_one(node: Loop, frame: Frame, bound: tuple[Any, ...], out: list[Any]) -> None:
+def _collect_one(node: Loop, frame: Frame, _: tuple[Any, ...], out: list[Any]) -> None:
     if _condition(node.body, frame):
         out.append(True)
 
@@ -413,7 +413,7 @@ def _collect_filter(node: Loop, frame: Frame, bound: tuple[Any, ...], out: list[
         out.append(bound[0])
 
 
-def _collect_value(node: Loop, frame: Frame, bound: tuple[Any, ...], out: list[Any]) -> None:
+def _collect_value(node: Loop, frame: Frame, _: tuple[Any, ...], out: list[Any]) -> None:
     out.append(value_of(node.body, frame))
 
 
@@ -421,7 +421,7 @@ def _collect_pair(node: Loop, frame: Frame, bound: tuple[Any, ...], out: list[An
     out.append((map_key(bound[0], node.start), value_of(node.body, frame)))
 
 
-def _collect_entry(node: Loop, frame: Frame, bound: tuple[Any, ...], out: list[Any]) -> None:
+def _collect_entry(node: Loop, frame: Frame, _: tuple[Any, ...], out: list[Any]) -> None:
     value = value_of(node.body, frame)
     if kind_of(value) != "map":
         raise EvaluationError("type", f"transformMapEntry needs a map, this is a {kind_of(value)}", node.body.start)
@@ -460,6 +460,8 @@ _FINISH: Final[dict[str, Callable[[Loop, list[Any]], Any]]] = {
     "sortBy": _finish_sort,
 }  # fmt: skip
 _FORMS: Final[dict[type, Callable[[Any, Frame], Any]]] = {
-    Const: _const, Var: _var, Local: _local, Select: _select, Has: _has, At: _at, Call: _call, Binary: _binary, Not: _not,
-    Minus: _minus, And: _and, Or: _or, Choice: _choice, ListOf: _list, MapOf: _map, Bind: _bind, Block: _block, Loop: _loop,
+    Const: _const, Var: _var, Local: _local, Select: _select, Has: _has, At: _at, Call: _call, Binary: _binary,
+    Not: _not,
+    Minus: _minus, And: _and, Or: _or, Choice: _choice, ListOf: _list, MapOf: _map, Bind: _bind, Block: _block,
+    Loop: _loop,
 }  # fmt: skip

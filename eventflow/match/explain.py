@@ -1,7 +1,7 @@
 """Why an expression is true, false or an error for these values: the atoms that decided, with what they saw.
 
-An atom is a part that `&&`, `||`, `!` and `?:` join. Explaining evaluates exactly and visits every atom, so it is for people who ask,
-not for the hot path.
+An atom is a part that `&&`, `||`, `!` and `?:` join. Explaining evaluates exactly and visits every atom, so it is for
+people who ask, not for the hot path.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Decided(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """result: true, false, value or error. decided: the atoms that made it so, in the order of the text. sentence: the same in words."""
+    """result: true, false, value or error. decided: the atoms that made it so, in the order of the text. sentence: the
+    same in words.
+    """
 
     result: str
     value: Any

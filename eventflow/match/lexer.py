@@ -1,7 +1,7 @@
 """Text to tokens, each with its exact place; wrong characters become problems that say what to write instead.
 
-One regular expression of ours finds the tokens (it has no nested repetition, so its time is linear); literals are decoded in
-`literals`.
+One regular expression of ours finds the tokens (it has no nested repetition, so its time is linear); literals are
+decoded in `literals`.
 """
 
 from __future__ import annotations

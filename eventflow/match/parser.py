@@ -37,8 +37,11 @@ _LEVEL: Final = {
 }  # fmt: skip
 _WORDS: Final = {"true": True, "false": False, "null": None}
 _RESERVED: Final = frozenset(
-    "as break const continue else for function if import let loop package namespace return var void while".split()
-)
+    (
+        "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let",
+        "loop", "package", "namespace", "return", "var", "void", "while",
+    )
+)  # fmt: skip
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}", "[?": "]", "{?": "}"}
 _LITERALS: Final = frozenset(("int", "uint", "float"))
 
@@ -131,10 +134,10 @@ class _Parser:
                 left = Binary(left.start, right.end, op, left, right, token.start)
 
     @staticmethod
-    def chain(cls: type[And | Or], left: Node, right: Node) -> Node:
+    def chain(form: type[And | Or], left: Node, right: Node) -> Node:
         # `(a && b) && c` is flattened too: the meaning is the same and the tree stays shallow
-        terms = [*left.terms, right] if isinstance(left, cls) else [left, right]
-        return cls(left.start, right.end, terms)
+        terms = [*left.terms, right] if isinstance(left, form) else [left, right]
+        return form(left.start, right.end, terms)
 
     def unary(self) -> Node:
         token = self.token
@@ -181,7 +184,7 @@ class _Parser:
         if token.kind == "quoted":
             self.take()
             return Select(node.start, token.end, node, token.text[1:-1], optional=dot.kind == ".?")
-        self.unexpected("a field name")
+        return self.unexpected("a field name")
 
     def call(self, name: Token, target: Node | None) -> Node:
         opener = self.take()
@@ -225,7 +228,7 @@ class _Parser:
             return self.list_literal()
         if kind in {"{", "{?"}:
             return self.map_literal()
-        self.unexpected("a value")
+        return self.unexpected("a value")
 
     def name(self, token: Token) -> Node:
         if token.text in _WORDS:
@@ -253,8 +256,8 @@ class _Parser:
             self.at -= 1
         items: list[Node] = []
         optionals: list[int] = []
-        while self.token.kind != "]" or opener.kind == "[?" and not items:
-            if self.token.kind in {"?", "[?"}:
+        while self.token.kind != "]" or (opener.kind == "[?" and not items):
+            if self.token.kind == "?" or (opener.kind == "[?" and not items):
                 self.take()
                 optionals.append(len(items))
             items.append(self.expression())
@@ -271,8 +274,8 @@ class _Parser:
         keys: list[Node] = []
         values: list[Node] = []
         optionals: list[int] = []
-        while self.token.kind != "}" or opener.kind == "{?" and not keys:
-            if self.token.kind in {"?", "{?"}:
+        while self.token.kind != "}" or (opener.kind == "{?" and not keys):
+            if self.token.kind == "?" or (opener.kind == "{?" and not keys):
                 self.take()
                 optionals.append(len(keys))
             keys.append(self.expression())

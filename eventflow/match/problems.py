@@ -1,7 +1,8 @@
-"""What can be wrong with an expression: at load (a list of problems with places) and at run time (one error with a kind).
+"""What can be wrong with an expression: at load (a list of problems with places) and at run time (one error with a
+kind).
 
-Both are kept apart from the code that finds them because catalogue, router, console and `explain` all read them: a problem is
-for the person who wrote the document, an evaluation error is counted per trigger by its kind.
+Both are kept apart from the code that finds them because catalogue, router, console and `explain` all read them: a
+problem is for the person who wrote the document, an evaluation error is counted per trigger by its kind.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ KINDS: Final = {
 class Problem(Struct, frozen=True):
     """One thing wrong in an expression.
 
-    offset counts code points from 0, line and column from 1, all inside the expression's own text; whoever knows where the
-    expression stands in a file adds that place. code is a number that is never reused, word its name for people.
+    offset counts code points from 0, line and column from 1, all inside the expression's own text; whoever knows where
+    the expression stands in a file adds that place. code is a number that is never reused, word its name for people.
     """
 
     offset: int
@@ -62,7 +63,9 @@ class ExpressionError(EventflowError):
 
 
 class EvaluationError(EventflowError):
-    """An evaluation that has no value. kind is one of KINDS; offset points into the expression's text, -1 while unknown."""
+    """An evaluation that has no value. kind is one of KINDS; offset points into the expression's text, -1 while
+    unknown.
+    """
 
     def __init__(self, kind: str, message: str, offset: int = -1) -> None:
         super().__init__(message)

@@ -18,7 +18,7 @@ def path_of(node: Node) -> tuple[str, ...] | None:
             and isinstance(node.key, Const)
             and node.key.value.__class__ is str
         ):
-            parts.append(node.key.value)  # type: ignore[arg-type]
+            parts.append(node.key.value)
             node = node.operand
         elif isinstance(node, Var):
             return (node.name, *reversed(parts))
@@ -44,7 +44,7 @@ def _collect(node: Node, found: set[tuple[str, ...]]) -> None:
     if isinstance(node, Call) and node.name == "get" and node.target is None and len(node.args) >= 2:
         root, way = path_of(node.args[0]), node.args[1]
         if root is not None and isinstance(way, Const) and way.value.__class__ is str:
-            found.add((*root, *way.value.split(".")))  # type: ignore[attr-defined]
+            found.add((*root, *way.value.split(".")))
             for rest in node.args[2:]:
                 _collect(rest, found)
             return

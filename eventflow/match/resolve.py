@@ -1,7 +1,7 @@
 """What each name means: a name of the environment, a loop variable, a constant, a type, or a function in a namespace.
 
-Names are settled once, at load, so that evaluation never looks a name up by trial. Unknown ones become problems, all at once, each
-with the nearest known name.
+Names are settled once, at load, so that evaluation never looks a name up by trial. Unknown ones become problems, all at
+once, each with the nearest known name.
 """
 
 from __future__ import annotations
@@ -47,13 +47,20 @@ TYPES: Final = {
     )
 }  # fmt: skip
 _ELSEWHERE: Final = {
-    "len": "size", "length": "size", "count": "size", "str": "string", "float": "double", "integer": "int", "boolean": "bool",
-    "lower": "lowerAscii", "upper": "upperAscii", "toLowerCase": "lowerAscii", "toUpperCase": "upperAscii", "tolower": "lowerAscii",
-    "toLower": "lowerAscii", "toUpper": "upperAscii", "includes": "contains", "match": "matches", "strip": "trim", "some": "exists", "any": "exists",
-    "every": "all", "regex": "matches", "test": "matches", "find": "indexOf", "substr": "substring", "date": "timestamp", "time": "timestamp",
-    "datetime": "timestamp", "interval": "duration", "hour": "getHours", "weekday": "getDayOfWeek", "keys": "map", "abs": "math.abs",
-    "max": "math.greatest", "min": "math.least", "round": "math.round", "floor": "math.floor", "ceil": "math.ceil", "hasKey": "has",
-    "exist": "exists", "defined": "has", "coalesce": "get", "cidr_match": "in_cidr", "fnmatch": "glob", "isEmpty": "size",
+    "len": "size", "length": "size", "count": "size", "str": "string", "float": "double", "integer": "int",
+    "boolean": "bool",
+    "lower": "lowerAscii", "upper": "upperAscii", "toLowerCase": "lowerAscii", "toUpperCase": "upperAscii",
+    "tolower": "lowerAscii",
+    "toLower": "lowerAscii", "toUpper": "upperAscii", "includes": "contains", "match": "matches", "strip": "trim",
+    "some": "exists", "any": "exists",
+    "every": "all", "regex": "matches", "test": "matches", "find": "indexOf", "substr": "substring",
+    "date": "timestamp", "time": "timestamp",
+    "datetime": "timestamp", "interval": "duration", "hour": "getHours", "weekday": "getDayOfWeek", "keys": "map",
+    "abs": "math.abs",
+    "max": "math.greatest", "min": "math.least", "round": "math.round", "floor": "math.floor", "ceil": "math.ceil",
+    "hasKey": "has",
+    "exist": "exists", "defined": "has", "coalesce": "get", "cidr_match": "in_cidr", "fnmatch": "glob",
+    "isEmpty": "size",
 }  # fmt: skip
 _NOT_PURE: Final = frozenset(("now", "today", "random", "uuid", "env", "getenv"))
 
@@ -71,6 +78,7 @@ class Resolver:
     # ------------------------------------------------------------------ names
 
     def local(self, name: str) -> int | None:
+        """The slot of a loop variable of this name, innermost first."""
         for known, slot in reversed(self.scope):
             if known == name:
                 return slot
@@ -105,6 +113,7 @@ class Resolver:
         return start
 
     def meaning(self, name: str, root: Ident, end: int) -> Node | None:
+        """What a full name means in the environment."""
         env = self.env
         for full in [name] if root.absolute else env.candidates(name):
             if full in env.constants:
@@ -116,6 +125,7 @@ class Resolver:
         return None
 
     def unknown(self, root: Ident, parts: list[Select]) -> None:
+        """Note an unknown name, with the nearest known one."""
         name = root.name
         known = [*self.env.names, *self.env.constants, *(n for n, _ in self.scope)]
         near = closest(name, known)
@@ -186,11 +196,13 @@ class Resolver:
         return node
 
     def open(self, name: str) -> int:
+        """A new slot for a variable, visible from here on."""
         self.slots += 1
         self.scope.append((name, self.slots))
         return self.slots
 
     def loop(self, node: Loop) -> None:
+        """Settle a loop; its variables are visible inside only."""
         node.over = self.resolve(node.over)
         node.slots = [self.open(name) for name in node.names]
         if node.test is not None:
@@ -199,6 +211,7 @@ class Resolver:
         del self.scope[len(self.scope) - len(node.names) :]
 
     def call(self, node: Call) -> Node:
+        """Settle a call: a function, a method, or a function in a namespace."""
         space = _path(node.target) if node.target is not None else ""
         if space and self.local(space.partition(".")[0]) is None and space.partition(".")[0] not in self.env.names:
             for full in self.env.candidates(f"{space}.{node.name}"):
@@ -234,6 +247,7 @@ class Resolver:
         return True
 
     def unknown_function(self, node: Call) -> None:
+        """Note an unknown function, with what to write instead."""
         name, method = node.name, node.target is not None
         other = FUNCTIONS if method else METHODS
         if name in _NOT_PURE:
@@ -256,7 +270,7 @@ class Resolver:
                 hint = f"write {METHODS[near].usage()}"
             elif near in FUNCTIONS and method and near not in METHODS:
                 hint = f"write {FUNCTIONS[near].usage()}"
-            elif near in {"has"}:
+            elif near == "has":
                 hint = "write has(event.data.field)"
             else:
                 hint = f"did you mean {near}()?" if near else "the reference page 'expressions' lists all functions"

@@ -23,7 +23,9 @@ class Schema(Struct, frozen=True):
 
     @classmethod
     def of(cls, shape: Any) -> Schema:
-        """A schema of shorthand: a kind's name; `{field: shape}` (closed; with the key `...` open); `[shape]` for a list; a Schema."""
+        """A schema of shorthand: a kind's name; `{field: shape}` (closed; with the key `...` open); `[shape]` for a
+        list; a Schema.
+        """
         if isinstance(shape, Schema):
             return shape
         if isinstance(shape, str):

@@ -1,7 +1,8 @@
 """The tree of an expression: one class per form, each knowing its place in the text.
 
-A tree of its own, not the standard's protobuf one: macros stay what they are (a loop is a `Loop`, `has` a `Has`) instead of being
-expanded to a general fold, because the compiler, the index and `explain` want to know what the author meant.
+A tree of its own, not the standard's protobuf one: macros stay what they are (a loop is a `Loop`, `has` a `Has`)
+instead of being expanded to a general fold, because the compiler, the index and `explain` want to know what the author
+meant.
 """
 
 from __future__ import annotations
@@ -141,8 +142,8 @@ class MapOf(Node):
 class Loop(Node):
     """A comprehension: all exists exists_one map filter transformList transformMap transformMapEntry.
 
-    `names` are one or two loop variables, `slots` their numbers; `test` filters (map and transform with three arguments), `body` is
-    the predicate or the value.
+    `names` are one or two loop variables, `slots` their numbers; `test` filters (map and transform with three
+    arguments), `body` is the predicate or the value.
     """
 
     kind: str
@@ -164,7 +165,9 @@ class Bind(Node):
 
 
 class Block(Node):
-    """cel.block([values], body): values may name earlier ones by cel.index(n); each is worked out once, when first read."""
+    """cel.block([values], body): values may name earlier ones by cel.index(n); each is worked out once, when first
+    read.
+    """
 
     values: list[Node]
     body: Node

@@ -1,7 +1,7 @@
 """Templates: `${{ expression }}` inside the scalars of a document.
 
-A scalar that is one expression keeps the value's type; inside text the value becomes text. It is one pass: what an expression
-gives is never read as a template again, so event data cannot inject one.
+A scalar that is one expression keeps the value's type; inside text the value becomes text. It is one pass: what an
+expression gives is never read as a template again, so event data cannot inject one.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from eventflow.match.functions.conversions import to_string
+from eventflow.match.functions.conversions import number_text, to_string
 from eventflow.match.lexer import token_end
 from eventflow.match.problems import EvaluationError, ExpressionError, problem
-from eventflow.match.program import Program, compile
+from eventflow.match.program import Program, compile  # noqa: A004 - the word of the door
 from eventflow.match.values import kind_of, plain
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ def _inserted(program: Program, names: Mapping[str, object]) -> str:
         )
     if kind in {"list", "map"}:
         return msgspec.json.encode(plain(value)).decode()
+    if kind == "double":
+        return number_text(value)
     return str(value) if kind == "type" else to_string(value)
 
 
@@ -147,7 +149,9 @@ def _parts(text: str, env: Env) -> Iterator[str | Program]:
 
 
 def closing(text: str, at: int) -> int:
-    """Where the `}}` stands that ends the expression beginning at `at`; -1 without one. Braces of maps and quotes are skipped."""
+    """Where the `}}` stands that ends the expression beginning at `at`; -1 without one. Braces of maps and quotes are
+    skipped.
+    """
     depth = 0
     while at < len(text):
         if depth == 0 and text.startswith("}}", at):

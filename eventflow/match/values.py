@@ -1,8 +1,9 @@
 """The values that CEL knows and Python does not, and the names of the kinds of all values.
 
-A CEL value is a plain Python value wherever that loses nothing: None, bool, int, float, str, bytes, list, dict, an aware `datetime`
-for a timestamp and a `timedelta` for a duration. Own classes exist for what would be lost: unsigned integers, instants and spans
-with nanoseconds below the microsecond, maps that hold both `true` and `1` as keys, types, optionals, addresses.
+A CEL value is a plain Python value wherever that loses nothing: None, bool, int, float, str, bytes, list, dict, an
+aware `datetime` for a timestamp and a `timedelta` for a duration. Own classes exist for what would be lost: unsigned
+integers, instants and spans with nanoseconds below the microsecond, maps that hold both `true` and `1` as keys, types,
+optionals, addresses.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ class Type(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"type {str(self)}"
+        return f"type {self!s}"
 
     def __eq__(self, other: object) -> bool:
-        return other.__class__ is Type and str.__eq__(self, other)  # type: ignore[arg-type]
+        return isinstance(other, Type) and str.__eq__(self, other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -63,7 +64,7 @@ class BoolKey:
 
     __slots__ = ("value",)
 
-    def __init__(self, value: bool) -> None:
+    def __init__(self, value: bool) -> None:  # noqa: FBT001 - it is the value
         self.value = value
 
     def __repr__(self) -> str:
@@ -127,10 +128,10 @@ def nanos_of(value: Any) -> int:
     if kind is Instant or kind is Span:
         return value.nanos  # type: ignore[no-any-return]
     if isinstance(value, timedelta):
-        return value // _MICRO * 1000
+        return int(value // _MICRO) * 1000
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
-    return (value - EPOCH) // _MICRO * 1000
+    return int((value - EPOCH) // _MICRO) * 1000
 
 
 _KINDS: Final[dict[type, str]] = {
@@ -167,7 +168,7 @@ def make_map(pairs: Iterable[tuple[object, object]]) -> dict[Any, Any]:
     """A map of these pairs, boolean keys kept apart from 0 and 1."""
     pairs = list(pairs)
     if any(key.__class__ is bool for key, _ in pairs):
-        return BoolMap((KEYS[key] if key.__class__ is bool else key, value) for key, value in pairs)  # type: ignore[index]
+        return BoolMap((KEYS[key] if key.__class__ is bool else key, value) for key, value in pairs)
     return dict(pairs)
 
 

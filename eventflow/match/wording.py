@@ -61,9 +61,12 @@ def unexpected(text: str, token: Token, before: Token | None, expected: str, ope
     doubled = before is not None and before.end == token.start
     if doubled and before is not None:
         pair = before.text + token.text
-        hints = {"==": "write == to compare", "===": "write == to compare", "!==": "write != to compare", "<>": "write != for 'differs'",
-                 "**": "write the product out: a * a", "++": "write a + 1", "//": "one / divides", ">>": "write math.bitShiftRight(a, n)",
-                 "<<": "write math.bitShiftLeft(a, n)", "??": "write get(map, 'path', default)", "->": "write a dot before a field",
+        hints = {"==": "write == to compare", "===": "write == to compare", "!==": "write != to compare",
+        "<>": "write != for 'differs'",
+                 "**": "write the product out: a * a", "++": "write a + 1", "//": "one / divides",
+                 ">>": "write math.bitShiftRight(a, n)",
+                 "<<": "write math.bitShiftLeft(a, n)", "??": "write get(map, 'path', default)",
+                 "->": "write a dot before a field",
                  "::": "write a dot before a field"}  # fmt: skip
         if pair in hints:
             return problem(text, before.start, code, f"'{pair}' is not an operator", hints[pair], 2)
@@ -120,7 +123,7 @@ def unexpected(text: str, token: Token, before: Token | None, expected: str, ope
         "%",
         "!",
     }:
-        hint = f"what follows '{before.text}' must be a value" if token.kind not in {"="} else ""
+        hint = f"what follows '{before.text}' must be a value" if token.kind != "=" else ""
     if before is not None and before.kind == "%" and token.kind in {"&&", "||", ")"}:
         hint = "'%' is the remainder; write a share as a number: 0.1 for 10%"
     if token.kind == "string" and before is not None and before.kind == "string":

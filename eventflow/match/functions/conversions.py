@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from decimal import Decimal
 from typing import Any, Final
 
 from eventflow.match.functions.table import function
@@ -46,7 +48,8 @@ def dyn(value: Any) -> Any:
 
 
 @function(
-    "int", "(int) -> int", "(uint) -> int", "(double) -> int", "(string) -> int", "(timestamp) -> int", "(duration) -> int",
+    "int", "(int) -> int", "(uint) -> int", "(double) -> int", "(string) -> int", "(timestamp) -> int",
+    "(duration) -> int",
     group=_GROUP, doc="A whole number: of a text, of a double (cut off), of a time (seconds since 1970).",
     example="int('42') == 42",
 )  # fmt: skip
@@ -142,7 +145,8 @@ def to_bytes(value: Any) -> bytes:
 @function(
     "string", "(string) -> string", "(int) -> string", "(uint) -> string", "(double) -> string", "(bool) -> string",
     "(bytes) -> string", "(timestamp) -> string", "(duration) -> string", "(ip) -> string", "(cidr) -> string",
-    group=_GROUP, doc="The text of a number, truth value, time, duration, address or of UTF-8 bytes.", example="string(42) == '42'",
+    group=_GROUP, doc="The text of a number, truth value, time, duration, address or of UTF-8 bytes.",
+    example="string(42) == '42'",
 )  # fmt: skip
 def to_string(value: Any) -> str:
     """Text."""
@@ -152,7 +156,7 @@ def to_string(value: Any) -> str:
     if kind == "bool":
         return "true" if value else "false"
     if kind == "double":
-        return number_text(value)
+        return short_text(value)
     if kind == "bytes":
         try:
             return value.decode()  # type: ignore[no-any-return]
@@ -166,13 +170,34 @@ def to_string(value: Any) -> str:
 
 
 def number_text(value: float) -> str:
-    """A double as the reference writes it: shortest digits that read back, exponents outside 1e-4 … 1e17."""
-    if value != value:
-        return "NaN"
-    if value in {float("inf"), float("-inf")}:
-        return "Infinity" if value > 0 else "-Infinity"
+    """A double in full digits, never with an exponent: what people expect inside text."""
+    special = _not_finite(value)
+    if special:
+        return special
     text = repr(value)
-    return text.removesuffix(".0")
+    return format(Decimal(text), "f") if "e" in text else text.removesuffix(".0")
+
+
+def short_text(value: float) -> str:
+    """A double as the standard's string() writes it: shortest digits that read back, an exponent from 1e6 and below
+    1e-4.
+    """
+    special = _not_finite(value)
+    if special:
+        return special
+    sign, digits, exponent = Decimal(repr(value)).as_tuple()
+    shown = "".join(map(str, digits)).rstrip("0") or "0"
+    power = len(digits) + int(exponent) - 1 if value else 0
+    if -5 < power < 6:
+        return number_text(value)
+    body = shown[0] + (f".{shown[1:]}" if len(shown) > 1 else "")
+    return f"{'-' if sign else ''}{body}e{'-' if power < 0 else '+'}{abs(power):02d}"
+
+
+def _not_finite(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return ("Infinity" if value > 0 else "-Infinity") if math.isinf(value) else ""
 
 
 @function(

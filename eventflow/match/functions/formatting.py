@@ -18,7 +18,8 @@ _PRECISION_MAX: Final = 1_000
 
 @function(
     "format", "string.(list(dyn)) -> string",
-    group="Text", doc="Values put into a text: %s anything, %d whole numbers, %.2f and %e doubles, %x %X %o %b other bases, %% a percent sign.",
+    group="Text", doc="Values put into a text: %s anything, %d whole numbers, %.2f and %e doubles, %x %X %o %b other "
+    "bases, %% a percent sign.",
     example="'%s is %d'.format(['x', 1]) == 'x is 1'",
 )  # fmt: skip
 def formatted(text: str, values: list[Any]) -> str:

@@ -29,7 +29,8 @@ def cut(values: list[Any], start: int, end: int) -> list[Any]:
 
 @function(
     "flatten", "list<A>.() -> list(dyn)", "list<A>.(int) -> list(dyn)",
-    group=_GROUP, doc="Lists inside the list opened, one level or so many.", example="[1, [2, [3]]].flatten() == [1, 2, [3]]",
+    group=_GROUP, doc="Lists inside the list opened, one level or so many.",
+    example="[1, [2, [3]]].flatten() == [1, 2, [3]]",
 )  # fmt: skip
 def flatten(values: list[Any], depth: int = 1) -> list[Any]:
     """Flattened."""
@@ -97,10 +98,11 @@ def sorted_values(values: list[Any]) -> list[int]:
                 raise no_overload("sorting", values[0], value)
     if len(values) > 10_000:
         raise EvaluationError("budget", "at most 10,000 values can be sorted")
-    order = cmp_to_key(
-        lambda a, b: -1 if compare(values[a], values[b], "<") else int(compare(values[b], values[a], "<"))
-    )
-    return sorted(range(len(values)), key=order)
+    return [position for position, _ in sorted(enumerate(values), key=cmp_to_key(_order))]
+
+
+def _order(a: tuple[int, Any], b: tuple[int, Any]) -> int:
+    return -1 if compare(a[1], b[1], "<") else int(compare(b[1], a[1], "<"))
 
 
 @function(

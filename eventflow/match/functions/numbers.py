@@ -122,8 +122,8 @@ def absolute(value: Any) -> Any:
 )
 def sign(value: Any) -> Any:
     """The sign."""
-    if value != value or (value.__class__ is float and value == 0):
-        return value if value != value else 0.0
+    if value.__class__ is float and (math.isnan(value) or value == 0):
+        return value if math.isnan(value) else 0.0
     return value.__class__((value > 0) - (value < 0))
 
 

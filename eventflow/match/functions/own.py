@@ -16,7 +16,8 @@ _GROUP: Final = "Added by eventflow"
 
 @function(
     "get", "(dyn, string) -> dyn", "(dyn, string, dyn) -> dyn",
-    group=_GROUP, doc="What lies at a dotted path, or the default (null without one) where something on the way is absent.",
+    group=_GROUP, doc="What lies at a dotted path, or the default (null without one) where something on the way is "
+    "absent.",
     example="get({'a': {'b': 1}}, 'a.b', 0) == 1",
 )  # fmt: skip
 def get(value: Any, path: str, default: Any = None) -> Any:
@@ -80,7 +81,8 @@ def is_glob(pattern: str) -> bool:
 
 @function(
     "glob", "(string, string) -> bool",
-    group=_GROUP, doc="Whether a text fits a glob: * and ? do not cross '/', ** does.", example="glob('release/1.2', 'release/*')",
+    group=_GROUP, doc="Whether a text fits a glob: * and ? do not cross '/', ** does.",
+    example="glob('release/1.2', 'release/*')",
 )  # fmt: skip
 def glob(text: str, pattern: str) -> bool:
     """Whether the text fits the glob."""
@@ -89,7 +91,8 @@ def glob(text: str, pattern: str) -> bool:
 
 @function(
     "in_cidr", "(string, string) -> bool", "(ip, string) -> bool", "(string, list(string)) -> bool",
-    group=_GROUP, doc="Whether an IP address lies in a network, or in one of several.", example="in_cidr('10.1.2.3', '10.0.0.0/8')",
+    group=_GROUP, doc="Whether an IP address lies in a network, or in one of several.",
+    example="in_cidr('10.1.2.3', '10.0.0.0/8')",
 )  # fmt: skip
 def in_cidr(value: Any, networks: Any) -> bool:
     """Whether the address is inside."""
@@ -119,7 +122,8 @@ RANKS: Final[tuple[dict[str, int], ...]] = tuple({word: n for n, word in enumera
 @function(
     "at_least", "(string, string) -> bool",
     group=_GROUP,
-    doc="Whether a severity reaches a floor, on one of the scales debug < info < notice < warning < error < critical < alert < emergency and low < medium < high < critical.",
+    doc="Whether a severity reaches a floor, on one of the scales debug < info < notice < warning < error < critical "
+    "< alert < emergency and low < medium < high < critical.",
     example="at_least('error', 'warning')",
 )  # fmt: skip
 def at_least(word: str, floor: str) -> bool:

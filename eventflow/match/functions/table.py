@@ -1,21 +1,20 @@
 """The one table of functions: the evaluators call from it, the checker types from it, the reference page is made of it.
 
-A function declares its overloads as text (`"string.(string, int) -> string"`: receiver, arguments, result) beside its Python body, with a
-sentence and an example; the examples are run by a test.
+A function declares its overloads as text (`"string.(string, int) -> string"`: receiver, arguments, result) beside its
+Python body, with a sentence and an example; the examples are run by a test.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
 from eventflow.match.problems import EvaluationError
 from eventflow.match.values import kind_of
 
-if TYPE_CHECKING:
-    pass
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Overload(Struct, frozen=True):
@@ -94,12 +93,10 @@ METHODS: Final[dict[str, Overloads]] = {}
 ENTRIES: Final[list[Entry]] = []
 
 
-def function(
-    name: str, *signatures: str, group: str, doc: str = "", example: str = ""
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def function(name: str, *signatures: str, group: str, doc: str = "", example: str = "") -> Callable[[F], F]:
     """Put a Python function into the table under these signatures; a doc makes it a line of the reference."""
 
-    def put(run: Callable[..., Any]) -> Callable[..., Any]:
+    def put(run: F) -> F:
         for text in signatures:
             left, _, result = text.partition(" -> ")
             receiver, _, args = left.partition("(")

@@ -102,7 +102,8 @@ def char_at(text: str, position: int) -> str:
 
 @function(
     "indexOf", "string.(string) -> int", "string.(string, int) -> int",
-    group=_GROUP, doc="The position of the first occurrence, from a position on; -1 without one.", example="'hello'.indexOf('l') == 2",
+    group=_GROUP, doc="The position of the first occurrence, from a position on; -1 without one.",
+    example="'hello'.indexOf('l') == 2",
 )  # fmt: skip
 def index_of(text: str, part: str, start: int = 0) -> int:
     """First position."""
@@ -167,7 +168,8 @@ def reverse(text: str) -> str:
 
 @function(
     "replace", "string.(string, string) -> string", "string.(string, string, int) -> string",
-    group=_GROUP, doc="Every occurrence, or the first so many, replaced.", example="'hello'.replace('l', 'L', 1) == 'heLlo'",
+    group=_GROUP, doc="Every occurrence, or the first so many, replaced.",
+    example="'hello'.replace('l', 'L', 1) == 'heLlo'",
 )  # fmt: skip
 def replace(text: str, old: str, new: str, limit: int = -1) -> str:
     """Replaced."""
@@ -196,7 +198,8 @@ def split(text: str, separator: str, limit: int = -1) -> list[str]:
 
 @function(
     "substring", "string.(int) -> string", "string.(int, int) -> string",
-    group=_GROUP, doc="The characters from a position on, up to another (exclusive).", example="'tacocat'.substring(4) == 'cat'",
+    group=_GROUP, doc="The characters from a position on, up to another (exclusive).",
+    example="'tacocat'.substring(4) == 'cat'",
 )  # fmt: skip
 def substring(text: str, start: int, end: int | None = None) -> str:
     """A part."""

@@ -75,7 +75,8 @@ def timestamp_text(value: Any) -> str:
 
 @function(
     "duration", "(duration) -> duration", "(string) -> duration", "(int) -> duration",
-    group=_GROUP, doc="A time span of a text such as '1h30m', '90s', '1.5s', '100ms'.", example="duration('1h') == duration('60m')",
+    group=_GROUP, doc="A time span of a text such as '1h30m', '90s', '1.5s', '100ms'.",
+    example="duration('1h') == duration('60m')",
 )  # fmt: skip
 def to_duration(value: Any) -> Any:
     """A duration."""

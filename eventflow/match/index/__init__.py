@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 class Matched(msgspec.Struct):
-    """ids: the triggers that want the event, ascending by their place in the index. errors: those whose program has no value."""
+    """ids: the triggers that want the event, ascending by their place in the index. errors: those whose program has no
+    value.
+    """
 
     ids: list[int]
     errors: list[tuple[int, EvaluationError]]
@@ -45,7 +47,9 @@ class Index:
         return self.match(event).ids
 
     def projection(self, also: Iterable[tuple[str, ...]] = ()) -> Callable[[bytes], Mapping[str, Any]]:
-        """A decoder of CloudEvents JSON that reads only what the triggers, and the paths in `also` (from "event"), need."""
+        """A decoder of CloudEvents JSON that reads only what the triggers, and the paths in `also` (from "event"),
+        need.
+        """
         from eventflow.model.event import decode
 
         return lambda line: decode(line).view()
