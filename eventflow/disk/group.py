@@ -1,0 +1,182 @@
+"""Many callers, one commit: whoever comes within one turn of the loop shares the cost of one sync.
+
+A thing of its own because every durable write of the embedded house waits for the disk, and a disk that syncs 300 times
+a second serves 30,000 events a second only in groups.
+
+The commit runs inline, on the loop. A thread would have to win the interpreter from a busy loop first and takes seconds
+to do so where the sync takes a millisecond; inline, a commit starts one turn after it was asked for, however many
+callbacks are ready. While it runs, the next callers gather: the group grows by itself with the load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from eventflow import ports
+from eventflow.errors import Overloaded, StorageBusy, StorageError, StorageLost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from eventflow.ports import Micros
+
+T = TypeVar("T")
+R = TypeVar("R")
+BUSY_PAUSE = 0.005
+"""Seconds between two tries while another process holds the file."""
+
+
+class _Waiting(Generic[T, R]):
+    """One caller's item."""
+
+    __slots__ = ("future", "item", "since", "size")
+
+    def __init__(self, item: T, size: int, since: Micros, future: asyncio.Future[R]) -> None:
+        self.item, self.size, self.since, self.future = item, size, since, future
+
+
+class GroupCommit(Generic[T, R]):
+    """`await add(item, size)` returns the item's result once its group is committed.
+
+    `commit(items)` writes all of them in one transaction and returns one result, or one exception, for each; when it
+    raises, nothing was written and all callers get that. At most `group_bytes` go into one group. What waits is
+    bounded by `queue_bytes` and by time: an item that would wait longer than `patience` seconds is refused with
+    `Overloaded`. A locked database is tried again for `busy` seconds. After `StorageLost` nothing more is taken.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[T]], Sequence[R | Exception]],
+        *,
+        group_bytes: int = 4 << 20,
+        queue_bytes: int = 64 << 20,
+        patience: float = 2.0,
+        busy: float = 5.0,
+    ) -> None:
+        """Nobody waits yet."""
+        self._commit = commit
+        self._group_bytes = group_bytes
+        self._queue_bytes = queue_bytes
+        self._patience = int(patience * ports.SECOND)
+        self._busy = int(busy * ports.SECOND)
+        self._queue: deque[_Waiting[T, R]] = deque()
+        self._bytes = 0
+        self._pace = 0.0
+        """Microseconds that a group took lately."""
+        self._due = False
+        self._closed: StorageError | None = None
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much waits to be committed."""
+        return self._bytes
+
+    async def add(self, item: T, size: int = 0, *, urgent: bool = False) -> R:
+        """Commit `item` with whoever else is waiting and return its result.
+
+        `urgent` is never refused for being too much; it keeps its place in the order all the same. Raises `Overloaded`
+        (not tried), `StorageFull` and `StorageBusy` (nothing was written), `StorageLost` (unknown). A caller that is
+        cancelled does not take its item back.
+        """
+        if self._closed is not None:
+            raise type(self._closed)(str(self._closed))
+        now = ports.boot()
+        if not urgent:
+            self._refuse_excess(now, size)
+        waiting: _Waiting[T, R] = _Waiting(item, size, now, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._bytes += size
+        if not self._due:
+            self._due = True
+            ports.soon(self._turn)
+        return await waiting.future
+
+    def flush(self) -> None:
+        """Commit what waits, now; callers hear of it in the loop's next turn."""
+        while self._queue and self._closed is None and self._once():
+            pass
+
+    def close(self, reason: StorageError | None = None) -> None:
+        """Commit what waits and take nothing more; what cannot be committed fails with `reason`."""
+        self.flush()
+        self._fail_all(reason or StorageError("closed: nothing more is taken"))
+
+    def _refuse_excess(self, now: Micros, size: int) -> None:
+        if not self._queue:
+            return
+        ahead = (self._bytes + size) / self._group_bytes * self._pace
+        oldest = now - self._queue[0].since
+        if self._bytes + size > self._queue_bytes or max(ahead, oldest) > self._patience:
+            wait = max(1, round(max(ahead, oldest) / ports.SECOND))
+            raise Overloaded("more comes in than the disk can take; come back later", retry_after=min(wait, 60))
+
+    def _turn(self) -> None:
+        """One group; the rest waits for the next turn, so that the loop serves others in between."""
+        self._due = False
+        if not self._queue or self._closed is not None:
+            return
+        again = self._once()
+        if self._queue and self._closed is None:
+            self._due = True
+            if again:
+                ports.soon(self._turn)
+            else:
+                ports.later(BUSY_PAUSE, self._turn)
+
+    def _once(self) -> bool:
+        """Commit one group and tell its callers. False when the database is locked and a later try is worth it."""
+        group = self._take()
+        started = ports.boot()
+        try:
+            results = self._commit([waiting.item for waiting in group])
+        except StorageBusy as error:
+            return self._put_back(group, error)
+        except StorageLost as error:
+            self._fail(group, error)
+            self._fail_all(error)
+            return True
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits must hear it
+            self._fail(group, error)
+            return True
+        took = ports.boot() - started
+        self._pace = took if not self._pace else self._pace * 0.8 + took * 0.2
+        for waiting, result in zip(group, results, strict=True):
+            if waiting.future.done():
+                continue
+            if isinstance(result, Exception):
+                waiting.future.set_exception(result)
+            else:
+                waiting.future.set_result(result)
+        return True
+
+    def _take(self) -> list[_Waiting[T, R]]:
+        group = [self._queue.popleft()]
+        size = group[0].size
+        while self._queue and size + self._queue[0].size <= self._group_bytes:
+            size += self._queue[0].size
+            group.append(self._queue.popleft())
+        self._bytes -= size
+        return group
+
+    def _put_back(self, group: list[_Waiting[T, R]], error: StorageBusy) -> bool:
+        """Let who has waited long enough go, the others keep their place."""
+        now = ports.boot()
+        patient = [waiting for waiting in group if now - waiting.since < self._busy]
+        self._fail([waiting for waiting in group if now - waiting.since >= self._busy], error)
+        self._queue.extendleft(reversed(patient))
+        self._bytes += sum(waiting.size for waiting in patient)
+        return not patient
+
+    def _fail(self, group: Sequence[_Waiting[T, R]], error: Exception) -> None:
+        for waiting in group:
+            if not waiting.future.done():
+                waiting.future.set_exception(error)
+
+    def _fail_all(self, error: StorageError) -> None:
+        if self._closed is None:
+            self._closed = error
+        group, self._bytes = list(self._queue), 0
+        self._queue.clear()
+        self._fail(group, error)

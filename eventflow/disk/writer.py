@@ -1,0 +1,62 @@
+"""Group commit for work of many kinds: each caller brings a function, all of one turn share one transaction and sync.
+
+A thing of its own beside `GroupCommit`, which knows nothing of SQL: here one caller's refusal (`Fenced`, `Conflict`)
+undoes what that caller did and nobody else's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from eventflow.disk.group import GroupCommit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from eventflow.disk.database import Database
+
+R = TypeVar("R")
+
+
+class Writer:
+    """`await run(work)`: call `work()` inside a transaction of `database`; its result comes back after the sync."""
+
+    def __init__(self, database: Database, *, busy: float = 5.0, group: int = 256) -> None:
+        """At most `group` pieces of work share a transaction; a locked database is tried again for `busy` seconds."""
+        self._database = database
+        # Work has no size in bytes, so each piece counts as one.
+        self._group: GroupCommit[Callable[[], Any], Any] = GroupCommit(
+            self._commit, group_bytes=group, queue_bytes=1 << 62, busy=busy
+        )
+
+    async def run(self, work: Callable[[], R], *, urgent: bool = True) -> R:
+        """The result of `work()`, once it is committed and synced.
+
+        `work` uses the database's `execute` and `rows`, does not wait for anything, and may be called again after a
+        transaction that came to nothing. What it raises undoes its own changes only and is raised here. Raises
+        `StorageFull` and `StorageBusy` (nothing was written), `StorageLost` (unknown: stop), and, when not `urgent`,
+        `Overloaded`.
+        """
+        return cast("R", await self._group.add(work, 1, urgent=urgent))
+
+    def close(self) -> None:
+        """Finish what waits and take nothing more."""
+        self._group.close()
+
+    def _commit(self, works: Sequence[Callable[[], Any]]) -> Sequence[Any]:
+        database = self._database
+        with database.transaction():
+            if len(works) == 1:
+                return [works[0]()]
+            return [self._part(work) for work in works]
+
+    def _part(self, work: Callable[[], Any]) -> Any:
+        """One piece of work, or the exception it raised; a full or failing disk ends the whole transaction."""
+        database = self._database
+        try:
+            with database.savepoint():
+                return work()
+        except Exception as error:
+            if database.lost or not database.raw.in_transaction:
+                raise
+            return error
