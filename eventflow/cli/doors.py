@@ -42,15 +42,15 @@ class Answered(EventflowError):
 def options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Let `--config` and `--json` stand after the verb too; hands the verb a `Door` as its first argument."""
 
-    @click.option("--config", type=click.Path(), help="Settings file.")
-    @click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
-    @click.pass_context
     @functools.wraps(verb)
-    def wrapped(ctx: click.Context, config: str | None, as_json: bool, **given: Any) -> Any:
+    def wrapped(ctx: click.Context, /, config: str | None, as_json: bool, **given: Any) -> Any:
         before = ctx.obj or {}
         return verb(Door(config or before.get("config"), as_json=as_json or bool(before.get("json"))), **given)
 
-    return wrapped
+    asked = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")(
+        click.pass_context(wrapped)
+    )
+    return click.option("--config", type=click.Path(), help="Settings file.")(asked)
 
 
 class Door:
@@ -92,7 +92,7 @@ class Door:
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise NoServer(
-                f"the eventflow on {self.data_dir} does not answer ({error or type(error).__name__}); "
+                f"the eventflow on {self.data_dir} does not answer ({str(error) or type(error).__name__}); "
                 "is 'eventflow serve' still running?"
             ) from None
         finally:
