@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from eventflow.model.event import Micros
-    from eventflow.model.run import InboxItem
     from eventflow.stores.sqlite.memo import Memo
     from eventflow.stores.sqlite.sql import Sql
 
 
 SQL = load("journal")
 
+NOTHING_NEW = Appended(())
 EXPIRED_AT_ONCE = 1000
 """How many runs one claim ends as expired: the rest waits for the next, so that a claim stays short."""
 
@@ -147,8 +147,8 @@ def append(db: Sql, lease: Lease, it: Append, memo: Memo) -> Appended:
     if it.status in OCCUPYING and row.status not in OCCUPYING:
         message = f"{row.id} is {row.status}: only a claim starts it; append 'queued' and let go"
         raise Conflict(message)
-    for entry in it.entries:
-        db.execute(SQL.insert_line, (row.no, entry))
+    for seq, entry in enumerate(it.entries, (row.lines or 0) + 1):
+        db.execute(SQL.insert_line, (row.no, seq, entry))
     inbox.withdraw(db, row, it.withdraw)
     for event in it.outbox:
         db.execute(SQL.insert_outbox, (event,))
@@ -160,13 +160,15 @@ def append(db: Sql, lease: Lease, it: Append, memo: Memo) -> Appended:
         ending.end(db, row, it.status, it.reason, it.at, seen=seen, outputs=it.outputs, fixed=fixed)
     else:
         _go_on(db, row, it, seen)
-    return Appended(_newer(db, row, it))
+    if row.inbox_last <= it.inbox_seen and not it.waits and not it.children:
+        return NOTHING_NEW
+    return Appended(tuple(map(item_in, db.execute(SQL.inbox, (row.id, it.inbox_seen)))))
 
 
 def _held(db: Sql, lease: Lease) -> Row:
-    found = db.execute(SQL.run_by_id, (lease.run,)).fetchone()
+    found = db.execute(SQL.held, (lease.run,)).fetchone()
     row = None if found is None else Row(*found)
-    if row is None or row.ended is not None or row.worker != lease.worker or row.epoch != lease.epoch:
+    if row is None or row.epoch != lease.epoch or row.worker != lease.worker or row.ended is not None:
         what = "is not there" if row is None else f"is {row.status}, held by {row.worker or 'nobody'} ({row.epoch})"
         message = f"{lease.run} {what}; the lease of {lease.worker} ({lease.epoch}) is void: drop the run"
         raise Fenced(message)
@@ -184,12 +186,6 @@ def _go_on(db: Sql, row: Row, it: Append, seen: int) -> None:
         exactly(db, 1, f"append to {row.id}")
     for wanted in it.waits:
         inbox.wait(db, row, wanted)
-
-
-def _newer(db: Sql, row: Row, it: Append) -> tuple[InboxItem, ...]:
-    if not row.inbox_last > it.inbox_seen and not it.waits and not it.children:
-        return ()
-    return tuple(map(item_in, db.execute(SQL.inbox, (row.id, it.inbox_seen))))
 
 
 # --- leases ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What this process has read and can never change: definitions by hash, the fixed part of runs in hand.
 
-Emptied whenever a transaction is lost, so that nothing of it can outlive what it was read from.
+What was read in a transaction that came to nothing does no harm: texts are named by their hash, and a run in hand is
+remembered anew by the claim that hands it over.
 """
 
 from __future__ import annotations

@@ -44,9 +44,12 @@ class Row(msgspec.Struct):
     worker: str | None
     epoch: int
     lease_until: Micros
+    lines: int | None = None
+    """The number of the last journal line, where it was asked for; not a column."""
 
 
-WIDTH = len(Row.__struct_fields__)
+COLUMNS = Row.__struct_fields__[:-1]
+WIDTH = len(COLUMNS)
 
 
 class Fixed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,7 +9,7 @@ from importlib.resources import files
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from eventflow.stores.sqlite.rows import Row
+from eventflow.stores.sqlite.rows import COLUMNS
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -25,7 +25,7 @@ def folder() -> Traversable:
 def read(name: str) -> dict[str, str]:
     """The statements of one file by name."""
     text = folder().joinpath(f"{name}.sql").read_text(encoding="utf-8")
-    columns = ", ".join(f"run.{field}" for field in Row.__struct_fields__)
+    columns = ", ".join(f"run.{field}" for field in COLUMNS)
     found: dict[str, str] = {}
     for part in text.split(MARK)[1:]:
         heading, _, statement = part.partition("\n")

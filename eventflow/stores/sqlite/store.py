@@ -61,18 +61,14 @@ class SqliteStore:
         self._database.close()
         self._hold.release()
 
-    async def _write(self, work: Callable[[Sql], T]) -> T:
-        """Do `work` in the next shared transaction; back once it is synced."""
-        try:
-            return await self._writer.run(lambda: work(cast("Sql", self._database.raw)))
-        except BaseException:
-            self._memo.clear()  # what was read in a transaction that came to nothing may never have been
-            raise
-
     def _read(self, work: Callable[[Sql], T]) -> T:
         """Do `work` on what is committed."""
         with translated(self._database.path):
-            return work(cast("Sql", self._database.raw))
+            return work(self._db)
+
+    @property
+    def _db(self) -> Sql:
+        return cast("Sql", self._database.raw)
 
     # --- router ------------------------------------------------------------------------------------------------------
 
@@ -82,7 +78,7 @@ class SqliteStore:
 
     async def commit(self, commit: Commit) -> Admitted:
         """See `Ledger.commit`."""
-        return await self._write(lambda db: ledger.commit(db, commit, self._memo.definitions))
+        return await self._writer.run(partial(ledger.commit, self._db, commit, self._memo.definitions))
 
     async def partitions(self) -> Mapping[int, tuple[int, int, Micros]]:
         """See `Ledger.partitions`."""
@@ -94,7 +90,7 @@ class SqliteStore:
 
     async def activate(self, definitions: Mapping[str, bytes], at: Micros) -> int:
         """See `Ledger.activate`."""
-        return await self._write(lambda db: ledger.activate(db, definitions, at))
+        return await self._writer.run(partial(ledger.activate, self._db, definitions, at))
 
     async def catalogue(self, number: int | None = None) -> tuple[int, dict[str, bytes]]:
         """See `Ledger.catalogue`."""
@@ -114,37 +110,37 @@ class SqliteStore:
 
     async def outbox_done(self, ids: Sequence[int]) -> None:
         """See `Ledger.outbox_done`."""
-        await self._write(lambda db: ledger.outbox_done(db, ids))
+        await self._writer.run(partial(ledger.outbox_done, self._db, ids))
 
     async def setting(self, name: str, value: str) -> str:
         """See `Ledger.setting`."""
-        return await self._write(lambda db: ledger.setting(db, name, value))
+        return await self._writer.run(partial(ledger.setting, self._db, name, value))
 
     async def prune(self, runs_before: Micros, now: Micros) -> int:
         """See `Ledger.prune`."""
-        return await self._write(lambda db: retention.prune(db, runs_before, now, self._memo))
+        return await self._writer.run(partial(retention.prune, self._db, runs_before, now, self._memo))
 
     async def lease(self, name: str, worker: str, ttl: Micros, now: Micros) -> bool:
         """See `Store.lease`."""
-        return await self._write(lambda db: ledger.lease(db, name, worker, ttl, now))
+        return await self._writer.run(partial(ledger.lease, self._db, name, worker, ttl, now))
 
     # --- executor ----------------------------------------------------------------------------------------------------
 
     async def claim(self, worker: str, limit: int, lease: Micros, now: Micros) -> list[Claim]:
         """See `Journal.claim`."""
-        return await self._write(lambda db: journal.claim(db, worker, limit, now + lease, now, self._memo))
+        return await self._writer.run(partial(journal.claim, self._db, worker, limit, now + lease, now, self._memo))
 
     async def renew(self, leases: Sequence[Lease], until: Micros) -> list[Lease]:
         """See `Journal.renew`."""
-        return await self._write(lambda db: journal.renew(db, leases, until))
+        return await self._writer.run(partial(journal.renew, self._db, leases, until))
 
     async def append(self, lease: Lease, append: Append) -> Appended:
         """See `Journal.append`."""
-        return await self._write(lambda db: journal.append(db, lease, append, self._memo))
+        return await self._writer.run(partial(journal.append, self._db, lease, append, self._memo))
 
     async def release(self, worker: str) -> None:
         """See `Journal.release`."""
-        await self._write(lambda db: journal.release(db, worker))
+        await self._writer.run(partial(journal.release, self._db, worker))
 
     async def next_wake(self, now: Micros) -> Micros | None:
         """See `Journal.next_wake`."""

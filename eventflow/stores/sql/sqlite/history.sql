@@ -41,7 +41,7 @@ SELECT workflow, status, runs FROM tally WHERE runs > 0;
 
 -- name: count_open
 SELECT workflow, status, count(*) FROM run
-WHERE status IN ('queued', 'running', 'waiting', 'paused') GROUP BY workflow, status;
+WHERE ended IS NULL GROUP BY workflow, status;
 
 -- name: lines
 SELECT seq, data FROM journal WHERE run = ? ORDER BY seq;

@@ -11,7 +11,7 @@ ON CONFLICT (run, identity) DO NOTHING;
 UPDATE run SET inbox_last = ? WHERE no = ?;
 
 -- name: open_of_workflow
-SELECT id FROM run WHERE workflow = ? AND status IN ('queued', 'running', 'waiting', 'paused') ORDER BY no;
+SELECT id FROM run WHERE workflow = ? AND ended IS NULL ORDER BY no;
 
 -- name: insert_arrival
 INSERT INTO arrival (definition, selector, key, partition, "offset", log_time, data) VALUES (?, ?, ?, ?, ?, ?, ?);

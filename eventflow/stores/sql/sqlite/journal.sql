@@ -27,7 +27,7 @@ SELECT {row} FROM run WHERE grp = ? AND status = 'queued' ORDER BY no LIMIT ?;
 SELECT min(no) FROM run WHERE grp = ? AND status = 'queued';
 
 -- name: occupied
-SELECT count(*) FROM run WHERE grp = ? AND status IN ('running', 'waiting');
+SELECT count(*) FROM run WHERE grp = ? AND (status = 'running' OR status = 'waiting');
 
 -- name: lease_run
 UPDATE run SET worker = ?, epoch = ?, lease_until = ? WHERE no = ?;
@@ -48,11 +48,11 @@ SELECT id, kind, log_time, payload FROM inbox WHERE run = ? AND id > ? AND late 
 -- name: events
 SELECT partition, "offset", log_time, data FROM run_event JOIN event ON id = event WHERE run = ? ORDER BY place;
 
--- name: run_by_id
-SELECT {row} FROM run WHERE id = ?;
+-- name: held
+SELECT {row}, (SELECT max(seq) FROM journal WHERE journal.run = run.no) FROM run WHERE id = ?;
 
 -- name: insert_line
-INSERT INTO journal (run, seq, data) SELECT ?1, coalesce(max(seq), 0) + 1, ?2 FROM journal WHERE run = ?1;
+INSERT INTO journal (run, seq, data) VALUES (?, ?, ?);
 
 -- name: update_run
 UPDATE run

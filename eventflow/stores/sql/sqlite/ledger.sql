@@ -63,7 +63,7 @@ INSERT INTO catalogue_entry (number, workflow, definition) VALUES (?, ?, ?);
 
 -- name: open_definitions
 SELECT hash, text FROM definition
-WHERE hash IN (SELECT definition FROM run WHERE status IN ('queued', 'running', 'waiting', 'paused'));
+WHERE hash IN (SELECT definition FROM run WHERE ended IS NULL);
 
 -- name: definition
 SELECT text FROM definition WHERE hash = ?;
