@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import apsw
+
+from eventflow.disk.faults import translate
 from eventflow.disk.group import GroupCommit
 
 if TYPE_CHECKING:
@@ -45,10 +48,33 @@ class Writer:
 
     def _commit(self, works: Sequence[Callable[[], Any]]) -> Sequence[Any]:
         database = self._database
-        with database.transaction():
-            if len(works) == 1:
-                return [works[0]()]
-            return [self._part(work) for work in works]
+        try:
+            with database.transaction():
+                if len(works) == 1:
+                    return [works[0]()]
+                return [self._try(work) for work in works]
+        except _HalfDoneError:
+            with database.transaction():
+                return [self._part(work) for work in works]
+
+    def _try(self, work: Callable[[], Any]) -> Any:
+        """One piece of work without a savepoint, which costs more than most work does: who is refused has as a rule
+        written nothing yet. Who has is done again, with everybody else, under savepoints.
+        """
+        connection = self._database.raw
+        before = connection.total_changes()
+        try:
+            return work()
+        except apsw.Error as error:
+            if translate(error, self._database.path) is not None or not connection.in_transaction:
+                raise
+            raise _HalfDoneError from error
+        except Exception as error:
+            if self._database.lost or not connection.in_transaction:
+                raise
+            if connection.total_changes() == before:
+                return error
+            raise _HalfDoneError from error
 
     def _part(self, work: Callable[[], Any]) -> Any:
         """One piece of work, or the exception it raised; a full or failing disk ends the whole transaction."""
@@ -60,3 +86,7 @@ class Writer:
             if database.lost or not database.raw.in_transaction:
                 raise
             return error
+
+
+class _HalfDoneError(Exception):
+    """Somebody was refused after having written: the transaction is begun anew, each part with a savepoint."""
