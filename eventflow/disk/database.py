@@ -135,14 +135,19 @@ class Database:
     # --- work ------------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Database]:
+    def transaction(self, *, synced: bool = True) -> Iterator[Database]:
         """A write transaction: committed and synced at the end of the block, rolled back when it raises.
+
+        Without `synced` it survives the process at once, and a power cut as soon as the next synced one does: the log
+        is written in order, so nothing that builds on it can survive without it.
 
         Raises `StorageFull` and `StorageBusy` (nothing was written), `StorageLost` (unknown), `StorageDamaged`.
         """
         connection = self.raw
         if connection.in_transaction:
             raise StorageError(f"{self.path}: a transaction is already open; nothing may wait inside of one")
+        if not synced:
+            connection.execute("PRAGMA synchronous=NORMAL")
         try:
             connection.execute("BEGIN IMMEDIATE")
             yield self
@@ -152,6 +157,9 @@ class Database:
             self._roll_back(connection)
             self._raise_ours(error)
             raise
+        finally:
+            if not synced:
+                connection.execute("PRAGMA synchronous=FULL")
         ports.failpoint(self._after)
         if self._wal_pages >= self._checkpoint_at:
             self._checkpoint(connection)
@@ -212,13 +220,26 @@ class Database:
             raise
         return first
 
+    def each(self, sql: str, values: Sequence[Value] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query one by one; nothing may be written before the loop over them has ended."""
+        cursor = self.raw.cursor()
+        try:
+            yield from cursor.execute(sql, values)
+        except apsw.Error as error:
+            self._raise_ours(error)
+            raise
+        finally:
+            cursor.close(True)  # forced: the rest of the rows is not wanted
+
     def expect(self, *, changes: int) -> None:
         """Raise `StorageDamaged` unless the last statement touched exactly this many rows (W25)."""
         self._expect(self.raw.changes(), changes)
 
     def checkpoint(self) -> None:
-        """Copy the WAL into the file now, as far as no other process reads from it."""
+        """Copy the WAL into the file now, as far as no other process reads from it. Raises `StorageLost`."""
         self._checkpoint(self.raw)
+        if self._lost:
+            raise StorageLost(self._lost)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

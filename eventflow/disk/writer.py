@@ -28,33 +28,38 @@ class Writer:
         """At most `group` pieces of work share a transaction; a locked database is tried again for `busy` seconds."""
         self._database = database
         # Work has no size in bytes, so each piece counts as one.
-        self._group: GroupCommit[Callable[[], Any], Any] = GroupCommit(
+        self._group: GroupCommit[tuple[Callable[[], Any], bool], Any] = GroupCommit(
             self._commit, group_bytes=group, queue_bytes=1 << 62, busy=busy
         )
 
-    async def run(self, work: Callable[[], R], *, urgent: bool = True) -> R:
+    async def run(self, work: Callable[[], R], *, urgent: bool = True, synced: bool = True) -> R:
         """The result of `work()`, once it is committed and synced.
+
+        Without `synced` the caller asks for no sync: what it wrote counts only for what is written after it, and that
+        is synced with it. A group syncs when anybody in it asks for it.
 
         `work` uses the database's `execute` and `rows`, does not wait for anything, and may be called again after a
         transaction that came to nothing. What it raises undoes its own changes only and is raised here. Raises
         `StorageFull` and `StorageBusy` (nothing was written), `StorageLost` (unknown: stop), and, when not `urgent`,
         `Overloaded`.
         """
-        return cast("R", await self._group.add(work, 1, urgent=urgent))
+        return cast("R", await self._group.add((work, synced), 1, urgent=urgent))
 
     def close(self) -> None:
         """Finish what waits and take nothing more."""
         self._group.close()
 
-    def _commit(self, works: Sequence[Callable[[], Any]]) -> Sequence[Any]:
+    def _commit(self, items: Sequence[tuple[Callable[[], Any], bool]]) -> Sequence[Any]:
         database = self._database
+        works = [work for work, _ in items]
+        synced = any(wanted for _, wanted in items)
         try:
-            with database.transaction():
+            with database.transaction(synced=synced):
                 if len(works) == 1:
                     return [works[0]()]
                 return [self._try(work) for work in works]
         except _HalfDoneError:
-            with database.transaction():
+            with database.transaction(synced=synced):
                 return [self._part(work) for work in works]
 
     def _try(self, work: Callable[[], Any]) -> Any:

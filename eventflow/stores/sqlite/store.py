@@ -127,12 +127,13 @@ class SqliteStore:
     # --- executor ----------------------------------------------------------------------------------------------------
 
     async def claim(self, worker: str, limit: int, lease: Micros, now: Micros) -> list[Claim]:
-        """See `Journal.claim`."""
-        return await self._writer.run(partial(journal.claim, self._db, worker, limit, now + lease, now, self._memo))
+        """See `Journal.claim`. Not synced: a claim counts only for the appends after it, which are."""
+        work = partial(journal.claim, self._db, worker, limit, now + lease, now, self._memo)
+        return await self._writer.run(work, synced=False)
 
     async def renew(self, leases: Sequence[Lease], until: Micros) -> list[Lease]:
-        """See `Journal.renew`."""
-        return await self._writer.run(partial(journal.renew, self._db, leases, until))
+        """See `Journal.renew`. Not synced: after a power cut nobody holds a lease."""
+        return await self._writer.run(partial(journal.renew, self._db, leases, until), synced=False)
 
     async def append(self, lease: Lease, append: Append) -> Appended:
         """See `Journal.append`."""
