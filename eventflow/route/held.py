@@ -1,0 +1,98 @@
+"""One partition in the router's hands: where it stands, what it remembers, what waits to be committed (W10).
+
+Effects are gathered here from batch to batch; `commit` makes of them the one transaction that covers everything since
+the stored position. Nothing here waits or writes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eventflow.model.commit import Checkpoint, Commit
+from eventflow.model.record import Position, mark_of
+from eventflow.route.decide import decide
+from eventflow.route.effects import Effects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eventflow.model.commit import Recalled
+    from eventflow.model.event import Micros
+    from eventflow.model.record import Record
+    from eventflow.route.memory import Memory
+    from eventflow.route.rules import Front
+
+
+class Held:
+    """A partition that this router decides."""
+
+    def __init__(self, partition: int, partitions: int, recalled: Recalled, memory: Memory, front: Front) -> None:
+        """Continue from what the store recalled; `memory` is already that of `recalled.position`."""
+        self.partition = partition
+        self.partitions = partitions
+        self.memory = memory
+        self.front = front
+        self.last = recalled.last
+        self.stored = recalled.position
+        self.stored_log_time: Micros = recalled.log_time
+        self.memory_at = recalled.memory_at
+        self.effects = Effects()
+        self.checkpoint_boot: Micros = 0
+        """When memory was last written, on the boot clock."""
+        self.checkpoint_log: Micros = recalled.log_time
+        self.tick_boot: Micros = 0
+        """When a tick was last appended, on the boot clock."""
+
+    @property
+    def offset(self) -> int:
+        """Where the next record to decide begins."""
+        return self.effects.last.offset + 1 if self.effects.last is not None else self.stored.offset
+
+    @property
+    def position(self) -> Position:
+        """Everything below it is decided."""
+        last = self.effects.last
+        return Position(last.offset + 1, mark_of(last)) if last is not None else self.stored
+
+    @property
+    def log_time(self) -> Micros:
+        """How far the partition was read."""
+        return max(self.stored_log_time, self.effects.log_time)
+
+    @property
+    def moved(self) -> bool:
+        """Whether anything was decided that no checkpoint holds."""
+        return self.offset > self.memory_at.offset
+
+    def decide(self, records: Sequence[Record]) -> None:
+        """Decide the next records."""
+        self.effects.add(decide(records, self.memory, self.front, partition=self.partition, partitions=self.partitions))
+
+    def commit(self, id_: str, *, checkpoint: bool) -> Commit:
+        """Everything since the stored position."""
+        effects = self.effects
+        return Commit(
+            id=id_,
+            follows=self.last,
+            partition=self.partition,
+            position=self.position,
+            log_time=self.log_time,
+            checkpoint=Checkpoint(self.memory.dump(), self.front.rules.number) if checkpoint else None,
+            firings=tuple(effects.firings),
+            reruns=tuple(effects.reruns),
+            deliveries=tuple(effects.deliveries),
+            arrivals=tuple(effects.arrivals),
+            outcomes=tuple(effects.outcomes),
+            dead=tuple(effects.dead),
+        )
+
+    def committed(self, commit: Commit, boot: Micros) -> None:
+        """The store has it: begin anew."""
+        self.last = commit.id
+        self.stored = commit.position
+        self.stored_log_time = commit.log_time
+        self.effects = Effects()
+        if commit.checkpoint is not None:
+            self.memory_at = commit.position
+            self.checkpoint_boot = boot
+            self.checkpoint_log = commit.log_time

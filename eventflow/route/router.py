@@ -1,0 +1,359 @@
+"""The router's loop: read a batch, decide, commit; control first, one task, everything else in `decide` (W5, W10).
+
+One task reads all partitions of a subscription, so nothing here races with itself. What can go wrong with a commit is
+answered here: no room waits, an unclear result is asked again with the same commit, `Fenced` drops the partition's
+memory and recovers it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from eventflow import ports
+from eventflow.errors import (
+    Fenced,
+    Overloaded,
+    PartitionHalted,
+    StorageBusy,
+    StorageDamaged,
+    StorageError,
+    StorageFull,
+    StorageHeld,
+    StorageLost,
+)
+from eventflow.model.control import TICK, Tick
+from eventflow.model.control import record as engine_record
+from eventflow.model.record import CONTROL, Entry
+from eventflow.route.catalogues import Catalogues
+from eventflow.route.recovery import recover
+from eventflow.route.takeover import take_over
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from eventflow.model.commit import Commit
+    from eventflow.model.event import Micros
+    from eventflow.model.record import Batch
+    from eventflow.plugin.bus import Bus, Subscription
+    from eventflow.plugin.store import Admitted, Ledger
+    from eventflow.route.held import Held
+
+log = structlog.get_logger("eventflow.route")
+
+LIMIT: Final = 1000
+"""Records of one batch, at most."""
+CHECKPOINT: Final[Micros] = 1_000_000
+"""Memory is written about so often, by the log clock or the wall."""
+LOOK: Final[Micros] = 500_000
+"""So often the store is asked for the earliest deadline, and every tenth time for a newer catalogue."""
+TICKS: Final[Micros] = 1_000_000
+"""At most one tick per partition in this time."""
+_IDLE: Final = 0.25
+_PAUSE: Final = 0.5
+
+
+class Router:
+    """Decide the partitions that the bus assigns to us, until drained."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        store: Ledger,
+        *,
+        group: str = "router",
+        zone: str = "UTC",
+        on_commit: Callable[[Commit, Admitted], object] | None = None,
+    ) -> None:
+        """Read `bus` as `group`, commit to `store`; `on_commit` hears of every commit (to wake an executor)."""
+        self._bus = bus
+        self._store = store
+        self._group = group
+        self._on_commit = on_commit
+        self._catalogues = Catalogues(store, zone)
+        self._held: dict[int, Held] = {}
+        self._subscription: Subscription | None = None
+        self._woken = True
+        self._looked: Micros = 0
+        self._looks = 0
+        self._deadline: Micros | None = None
+        self._draining = False
+        self._waiting = ""
+        self.halted: dict[int, str] = {}
+        """Partitions that cannot go on without a person, and why."""
+
+    # --- for others --------------------------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether every assigned partition is being decided and the store takes commits."""
+        assigned = self._subscription.assigned if self._subscription is not None else ()
+        return bool(assigned) and not self._waiting and all(p in self._held for p in assigned)
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not ready, for health; empty when it is."""
+        if self._waiting:
+            return self._waiting
+        if self.halted:
+            return "; ".join(self.halted.values())
+        return "" if self.ready else "starting"
+
+    @property
+    def positions(self) -> dict[int, int]:
+        """Partition → offset of the next record to decide, for lag."""
+        return {partition: held.offset for partition, held in self._held.items()}
+
+    @property
+    def memory_at(self) -> dict[int, int]:
+        """Partition → offset that the log must keep (W6)."""
+        return {partition: held.memory_at.offset for partition, held in self._held.items()}
+
+    @property
+    def catalogue(self) -> int:
+        """The number that every partition in hand decides by; the lowest while they differ."""
+        return min((held.front.rules.number for held in self._held.values()), default=0)
+
+    def counts(self) -> dict[tuple[str, str, str], int]:
+        """(workflow, trigger, reason) → answers at record rows and timers, over the partitions in hand (W14)."""
+        total: dict[tuple[str, str, str], int] = {}
+        for held in self._held.values():
+            for name, state in held.memory.triggers.items():
+                for counts in (state.counts, state.timers):
+                    for reason, number in counts.items():
+                        total[*name, reason] = total.get((*name, reason), 0) + number
+        return total
+
+    def wake(self) -> None:
+        """Look at the catalogue and the deadlines soon: something was activated, or a deadline set."""
+        self._woken = True
+
+    def drain(self) -> None:
+        """Finish the batch in hand, write memory, end `run`."""
+        self._draining = True
+
+    # --- the loop ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Decide until drained. Raises `StorageLost`, `StorageDamaged`: the process must stop."""
+        starts = {p: (await self._store.recall(p)).position.offset for p in (CONTROL, *range(self._bus.partitions))}
+        self._subscription = self._bus.subscribe(self._group, lambda partition: starts.get(partition, 0))
+        try:
+            await self._catalogues.look()
+            while not self._draining:
+                await self._turn(self._subscription)
+            for held in list(self._held.values()):
+                if held.moved or held.effects:
+                    await self._commit(held, checkpoint=True)
+        finally:
+            await self._subscription.close()
+
+    async def _turn(self, subscription: Subscription) -> None:
+        """One look around and at most one batch."""
+        await self._assign(subscription)
+        await self._look()
+        wait = await self._tick()
+        ready = list(self._held)
+        if not ready:
+            await ports.sleep(_PAUSE)
+            return
+        try:
+            batch = await subscription.read(LIMIT, wait, partitions=ready)
+        except PartitionHalted as error:
+            await self._halt(error)
+            return
+        if batch is not None:
+            await self._take(subscription, batch)
+        for held in list(self._held.values()):
+            if self._due(held):
+                await self._commit(held, checkpoint=self._checkpoint_due(held))
+
+    async def _take(self, subscription: Subscription, batch: Batch) -> None:
+        """Decide a batch, reloading on the way where a forward asks for newer rules."""
+        held = self._held[batch.partition]
+        records: Sequence[Any] = [record for record in batch.records if record.offset >= held.offset]
+        ports.failpoint("route.batch")
+        held.decide(records)
+        if held.effects.wants:
+            subscription.rewind(batch.partition, held.offset)
+            await self._reload()
+        elif held.effects:
+            await self._commit(held, checkpoint=self._checkpoint_due(held))
+
+    # --- partitions --------------------------------------------------------------------------------------------------
+
+    async def _assign(self, subscription: Subscription) -> None:
+        """Let go of partitions that are not ours any more, take the new ones in hand."""
+        for partition in [p for p in self._held if p not in subscription.assigned]:
+            del self._held[partition]
+        for partition in subscription.assigned:
+            if partition not in self._held and partition not in self.halted:
+                await self._recover(partition)
+
+    async def _recover(self, partition: int) -> None:
+        assert self._subscription is not None  # noqa: S101 - only called from `run`
+        self._held.pop(partition, None)
+        try:
+            recalled = await self._store.recall(partition)
+            held = await recover(self._bus, self._subscription, recalled, partition, self._catalogues.front)
+        except PartitionHalted as error:
+            self.halted[partition] = str(error)
+            log.error("route.halted", partition=partition, reason=str(error))  # noqa: TRY400
+            return
+        self._held[partition] = held
+        if held.front.rules.number < self._catalogues.newest or not recalled.last:
+            await self._take_over(held)
+
+    async def _halt(self, error: PartitionHalted) -> None:
+        """Some partition's log no longer holds its position: find which, and leave it out."""
+        for partition, held in list(self._held.items()):
+            bounds = await self._bus.bounds(partition)
+            if not bounds.start <= held.offset <= bounds.end:
+                self.halted[partition] = str(error)
+                del self._held[partition]
+        log.error("route.halted", reason=str(error), partitions=sorted(self.halted))
+
+    # --- catalogue ---------------------------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        """Now and then, or when woken: the earliest deadline, and whether there are newer rules or waits."""
+        now = ports.boot()
+        if not self._woken and now - self._looked < LOOK:
+            return
+        self._looked = now
+        self._looks += 1
+        self._deadline = await self._store.earliest_deadline()
+        if self._woken or self._looks % 10 == 0:
+            self._woken = False
+            if await self._catalogues.look():
+                await self._adopt()
+
+    async def _reload(self) -> None:
+        """A forward was selected by rules that we do not have: they are in the store."""
+        await self._catalogues.look()
+        await self._adopt()
+
+    async def _adopt(self) -> None:
+        """First the waits everywhere, then each partition's triggers in one commit (W11)."""
+        for held in self._held.values():
+            held.front = await self._catalogues.front(held.front.rules.number)
+        for held in list(self._held.values()):
+            if held.front.rules.number < self._catalogues.newest:
+                await self._take_over(held)
+        self._catalogues.forget_but(
+            {held.front.rules.number for held in self._held.values()} | {self._catalogues.newest}
+        )
+
+    async def _take_over(self, held: Held) -> None:
+        if held.effects and not await self._commit(held, checkpoint=False):
+            return
+        held.front = await self._catalogues.front(self._catalogues.newest)
+        take_over(
+            held.memory,
+            held.front.rules,
+            partition=held.partition,
+            partitions=self._bus.partitions,
+            now=self._bus.now(),
+            wall=ports.wall(),
+        )
+        await self._commit(held, checkpoint=True)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    async def _tick(self) -> float:
+        """Append the ticks that are due; returns how long a read may wait, in seconds."""
+        boot, now, wall, wait = ports.boot(), self._bus.now(), ports.wall(), _IDLE
+        for held in self._held.values():
+            clock = wall if held.partition == CONTROL else now
+            late = self._deadline is not None and self._deadline <= now and held.stored_log_time < self._deadline
+            if held.memory.due >= clock and not late:
+                wait = min(wait, max(0.0, (held.memory.due - clock) / 1e6))
+                continue
+            if boot - held.tick_boot < TICKS and held.tick_boot:
+                wait = min(wait, 0.05)
+                continue
+            if held.partition != CONTROL or held.memory.due >= clock:
+                bounds = await self._bus.bounds(held.partition)
+                if bounds.end > held.offset:
+                    continue
+            held.tick_boot = boot
+            data = engine_record(TICK, ports.random_bytes(12).hex(), wall, Tick(wall))
+            await self._publish([Entry(held.partition, data)])
+        return wait
+
+    # --- commits -----------------------------------------------------------------------------------------------------
+
+    def _checkpoint_due(self, held: Held) -> bool:
+        return (
+            held.log_time - held.checkpoint_log >= CHECKPOINT or ports.boot() - held.checkpoint_boot >= CHECKPOINT
+        ) and held.moved
+
+    def _due(self, held: Held) -> bool:
+        """Whether a commit is due without effects: memory is old, or somebody waits for the log to have come so far."""
+        deadline = self._deadline
+        return self._checkpoint_due(held) or (
+            deadline is not None and held.stored_log_time < deadline <= held.effects.log_time
+        )
+
+    async def _commit(self, held: Held, *, checkpoint: bool) -> bool:
+        """Commit everything since the stored position; false when another router has taken over."""
+        if held.effects.forwards:
+            await self._publish(held.effects.forwards)
+            held.effects.forwards = []
+        commit = held.commit(ports.random_bytes(16).hex(), checkpoint=checkpoint)
+        ports.failpoint("commit.before")
+        try:
+            admitted = await self._insist(commit)
+        except Fenced:
+            await self._fenced(held)
+            return False
+        ports.failpoint("commit.after")
+        held.committed(commit, ports.boot())
+        if commit.reruns:
+            self._woken = True
+        if self._on_commit is not None:
+            self._on_commit(commit, admitted)
+        return True
+
+    async def _insist(self, commit: Commit) -> Admitted:
+        """Repeat the same commit until its result is clear."""
+        while True:
+            try:
+                admitted = await self._store.commit(commit)
+            except (StorageLost, StorageDamaged, StorageHeld):
+                raise
+            except (StorageError, ConnectionError, TimeoutError) as error:
+                self._wait_for(error, f"partition {commit.partition}: the store does not take a commit")
+                await ports.sleep(_PAUSE)
+            else:
+                self._waiting = ""
+                return admitted
+
+    async def _publish(self, entries: list[Entry]) -> None:
+        """Append records of the engine's own; return when the bus has them for good."""
+        while True:
+            try:
+                await self._bus.publish(entries)
+            except (StorageFull, StorageBusy, Overloaded) as error:
+                self._wait_for(error, "the bus does not take the engine's records")
+                await ports.sleep(_PAUSE)
+            else:
+                self._waiting = ""
+                return
+
+    def _wait_for(self, error: Exception, what: str) -> None:
+        if not self._waiting:
+            log.warning("route.waiting", what=what, error=str(error))
+        self._waiting = f"{what}: {error}"
+
+    async def _fenced(self, held: Held) -> None:
+        partition, began = held.partition, held.stored.offset
+        await self._recover(partition)
+        found = self._held.get(partition)
+        at = found.stored.offset if found is not None else "nowhere"
+        log.warning(
+            "route.fenced",
+            message=f"router[{partition}] is at {at}, this batch began at {began}: another router has taken over; "
+            f"reloading and continuing from {at}",
+        )

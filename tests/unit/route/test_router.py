@@ -1,0 +1,151 @@
+"""The loop over a log and a ledger: what goes in comes out as firings, whatever happens to commits."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from eventflow.errors import StorageFull
+from eventflow.model.control import START as MANUAL_START
+from eventflow.model.control import Start
+from eventflow.model.control import record as engine_record
+from eventflow.model.record import CONTROL, Entry
+from eventflow.route.router import Router
+from tests.unit.route import house
+
+
+@contextlib.asynccontextmanager
+async def routing(bus, ledger, **options):
+    router = Router(bus, ledger, **options)
+    task = asyncio.get_running_loop().create_task(router.run())
+    try:
+        yield router
+    finally:
+        router.drain()
+        await asyncio.wait_for(task, 20)
+
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - the router tells nobody when it is done
+            await asyncio.sleep(0.005)
+
+
+async def test_an_event_becomes_a_firing():
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger(filter_="event.data.n > 1")))
+    async with routing(bus, ledger) as router:
+        await bus.emit(house.event("a", n=1), house.event("b", n=2))
+        await until(lambda: ledger.runs)
+        assert router.ready
+    (firing,) = ledger.runs.values()
+    assert (firing.workflow, firing.trigger, firing.events[0].ref.offset) == ("w", "t", 1)
+    assert ledger.rows[0].position.offset == ledger.rows[0].memory_at.offset == 2
+
+
+async def test_an_idle_router_writes_nothing_more():
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger()))
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.ready)
+        first = len(ledger.commits)
+        await asyncio.sleep(0.6)
+    assert len(ledger.commits) == first
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.ready)
+    assert len(ledger.commits) == first
+
+
+async def test_a_person_starts_a_workflow():
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow())
+    async with routing(bus, ledger):
+        await bus.publish([Entry(CONTROL, engine_record(MANUAL_START, "one", house.START, Start("w", by="ann")))])
+        await until(lambda: ledger.runs)
+    (firing,) = ledger.runs.values()
+    assert (firing.trigger, firing.by) == ("manual", "ann")
+
+
+async def test_an_unclear_commit_is_repeated_and_counts_once():
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger()))
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.ready)
+        ledger.unclear = 1
+        await bus.emit(house.event("a"))
+        await until(lambda: ledger.runs and not router.trouble)
+        await bus.emit(house.event("b"))
+        await until(lambda: len(ledger.runs) == 2)
+    assert sum(len(commit.firings) for commit in ledger.commits) == 2
+
+
+async def test_a_full_disk_is_waited_out():
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger()))
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.ready)
+        ledger.fail = [StorageFull("no room"), StorageFull("no room")]
+        await bus.emit(house.event("a"))
+        await until(lambda: not router.ready)
+        assert "no room" in router.trouble
+        await until(lambda: ledger.runs)
+        assert router.ready
+
+
+async def test_another_router_takes_over_and_nothing_fires_twice():
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger(key="event.data.key", cooldown=60 * house.SECOND)))
+    async with routing(bus, ledger) as one:
+        await until(lambda: one.ready)
+        async with routing(bus, ledger) as two:
+            await until(lambda: two.ready)
+            for n in range(20):
+                await bus.emit(house.event(str(n), key=str(n % 4)))
+            await until(lambda: len(ledger.runs) == 4 and ledger.rows[0].position.offset == 20)
+    assert sum(len(commit.firings) for commit in ledger.commits) == 4
+
+
+async def test_a_reload_is_one_commit_and_later_events_meet_the_new_rule():
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger(filter_="event.data.n == 1")))
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.ready)
+        await bus.emit(house.event("a", n=1), house.event("b", n=2))
+        await until(lambda: ledger.runs)
+        number = ledger.activate(house.workflow(house.trigger(filter_="event.data.n == 2")))
+        router.wake()
+        await until(lambda: router.catalogue == number)
+        await bus.emit(house.event("c", n=1), house.event("d", n=2))
+        await until(lambda: len(ledger.runs) == 2)
+    assert sorted(firing.events[0].ref.offset for firing in ledger.runs.values()) == [0, 3]
+
+
+async def test_ticks_come_for_timers_and_for_deadlines_only():
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger(schedule=house.Schedule(every=house.SECOND))))
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.ready)
+        await asyncio.sleep(0.3)
+        assert not bus.logs[0]
+        bus.clock += 5 * house.SECOND
+        await until(lambda: ledger.runs)
+        assert len(bus.logs[0]) == 1
+        assert not bus.logs[CONTROL]
+        ledger.deadline = bus.clock
+        await until(lambda: ledger.rows[CONTROL].log_time >= ledger.deadline)
+        ledger.deadline = None
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+async def test_forwards_reach_the_owner_before_the_position_passes(partitions):
+    bus, ledger = house.MemoryBus(partitions), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger(key="event.data.n", cooldown=60 * house.SECOND)))
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.ready)
+        for n in range(60):
+            await bus.emit(house.event(str(n), key=str(n % 7), n=str(n % 5)))
+        await until(lambda: len(ledger.runs) == 5)
+        await until(lambda: all(router.positions[p] == len(bus.logs[p]) for p in bus.logs))
+        counts = router.counts()
+    assert counts["w", "t", "fired"] == 5
+    assert counts["w", "t", "cooldown"] == 55
