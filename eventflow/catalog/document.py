@@ -1,0 +1,62 @@
+"""One document while it is read: its text, and every problem found in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from eventflow.catalog.problems import CODES, Problem, Severity, severity
+
+if TYPE_CHECKING:
+    from eventflow.catalog.nodes import Node, Scalar
+
+
+class Expression(NamedTuple):
+    """An expression or template found while reading, to be compiled when all names are known."""
+
+    node: Scalar
+    text: str
+    place: str
+    """Where it stands, which decides the names it may use: a key of `expressions.NAMES`."""
+    scope: tuple[str, ...]
+    template: bool
+
+
+class Document:
+    """The text of a file, its name in messages, the problems so far, and the expressions still to be compiled.
+
+    `scope` are the names that loops around the place being read bring in.
+    """
+
+    def __init__(self, file: str, text: str = "") -> None:
+        self.file = file
+        self.text = text
+        self.problems: list[Problem] = []
+        self.expressions: list[Expression] = []
+        self.scope: tuple[str, ...] = ()
+        self._lines: list[str] | None = None
+
+    def line(self, number: int) -> str:
+        """A line of the text by its number from 1; nothing beyond the end."""
+        if self._lines is None:
+            self._lines = self.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
+
+    def report(
+        self,
+        code: str,
+        at: Node | tuple[int, int],
+        message: str,
+        suggestion: str = "",
+        *,
+        level: Severity | None = None,
+    ) -> None:
+        """Note a problem at a node or at (line, column)."""
+        line, column = at if isinstance(at, tuple) else (at.line, at.column)
+        source = self.line(line)[:200]
+        word, grade = CODES[code].word, level or severity(code)
+        self.problems.append(Problem(self.file, line, column, code, word, message, suggestion, grade, source))
+
+    @property
+    def broken(self) -> bool:
+        """Whether there is an error among the problems."""
+        return any(problem.severity == "error" for problem in self.problems)
