@@ -38,8 +38,11 @@ from eventflow.match.values import MISSING, NONE, Optional, kind_of, make_map, m
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+LONG: Final = 1024
 STEPS: Final = 50_000
 """The budget of one evaluation: about 10 ms of this evaluator."""
+_LAZY: Final = frozenset(("or", "orValue"))
+"""Their argument is worked out only where the optional is empty."""
 _COMPARISONS: Final = frozenset(("<", "<=", ">", ">="))
 
 
@@ -50,18 +53,24 @@ class OverBudget(Exception):
 class Frame:
     """What one evaluation knows: the names given, the loop variables by slot, the steps left."""
 
-    __slots__ = ("names", "slots", "steps")
+    __slots__ = ("inside", "names", "slots", "steps")
 
     def __init__(self, names: Mapping[str, object], steps: int = STEPS) -> None:
         self.names = names
         self.slots: dict[int, Any] = {}
         self.steps = steps
+        self.inside: int = 0
 
     def spend(self, steps: int) -> None:
         """Count work."""
         self.steps -= steps
         if self.steps < 0:
             raise OverBudget
+
+    def count(self, value: Any) -> None:
+        """Count the work of looking at, or making, a long text, list or map."""
+        if isinstance(value, (str, bytes, list, dict)) and len(value) >= LONG:
+            self.spend(len(value) >> 5)
 
 
 def evaluate(node: Node, names: Mapping[str, object], steps: int = STEPS) -> Any:
@@ -169,10 +178,15 @@ def _position(key: Any, at: int) -> int:
 
 
 def _call(node: Call, frame: Frame) -> Any:
-    args = [value_of(a, frame) for a in node.args]
+    args: list[Any] = []
     if node.target is not None:
-        args.insert(0, value_of(node.target, frame))
-    frame.spend(1 + sum([len(a) >> 5 for a in args if a.__class__ is str or a.__class__ is list]))
+        args.append(value_of(node.target, frame))
+        if node.name in _LAZY and args[0].__class__ is Optional and args[0].present and len(node.args) == 1:
+            return args[0].value if node.name == "orValue" else args[0]
+    args += [value_of(a, frame) for a in node.args]
+    if frame.inside:
+        for arg in args:
+            frame.count(arg)
     overloads = node.overloads
     if overloads is None:
         raise EvaluationError("type", f"there is no function {node.name}()", node.at)
@@ -182,8 +196,7 @@ def _call(node: Call, frame: Frame) -> Any:
         if error.offset < 0:
             error.offset = node.at
         raise
-    if value.__class__ is str or value.__class__ is list:
-        frame.spend(len(value) >> 5)
+    frame.count(value)
     return value
 
 
@@ -193,25 +206,22 @@ def _binary(node: Binary, frame: Frame) -> Any:
     op = node.op
     try:
         if op in {"==", "!="}:
-            if left.__class__ is not str:
-                frame.spend(_size(left) >> 3)
+            if frame.inside:
+                frame.count(left)
             return ops.equal(left, right) == (op == "==")
         if op in _COMPARISONS:
             return ops.compare(left, right, op)
         if op == "in":
-            frame.spend(len(right) >> 3 if right.__class__ is list else 0)
+            if frame.inside:
+                frame.count(right)
             return ops.contains(left, right)
         value = ops.arithmetic(op, left, right)
-        frame.spend(_size(value) >> 5)
+        frame.count(value)
         return value
     except EvaluationError as error:
         if error.offset < 0:
             error.offset = node.at
         raise
-
-
-def _size(value: Any) -> int:
-    return len(value) if value.__class__ in {str, bytes, list, dict} else 0
 
 
 def _not(node: Not, frame: Frame) -> bool:
@@ -358,6 +368,14 @@ def rounds(node: Loop, frame: Frame) -> list[tuple[Any, ...]]:
 def _loop(node: Loop, frame: Frame) -> Any:
     over = rounds(node, frame)
     cost = loop_cost(node)
+    frame.inside += 1
+    try:
+        return _rounds(node, frame, over, cost)
+    finally:
+        frame.inside -= 1
+
+
+def _rounds(node: Loop, frame: Frame, over: list[tuple[Any, ...]], cost: int) -> Any:
     slots = frame.slots
     if node.kind in {"all", "exists"}:
         return _quantifier(node, frame, over, cost)
@@ -370,7 +388,9 @@ def _loop(node: Loop, frame: Frame) -> Any:
         if node.test is not None and not _condition(node.test, frame):
             continue
         collect(node, frame, bound, out)
-    return _FINISH[node.kind](node, out)
+    value = _FINISH[node.kind](node, out)
+    frame.count(value)
+    return value
 
 
 def _condition(node: Node, frame: Frame) -> bool:

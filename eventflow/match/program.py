@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eventflow.match import exact
+from eventflow.match.build import build
 from eventflow.match.parser import parse
 from eventflow.match.problems import EvaluationError, ExpressionError, problem
 from eventflow.match.reads import paths_of
@@ -12,7 +13,7 @@ from eventflow.match.resolve import Resolver
 from eventflow.match.values import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from eventflow.match.env import Env
     from eventflow.match.explain import Explanation
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 class Program:
     """An expression that was parsed, resolved and checked."""
 
-    __slots__ = ("_paths", "env", "text", "tree")
+    __slots__ = ("_paths", "_run", "env", "text", "tree")
 
     def __init__(self, text: str, tree: Node, env: Env) -> None:
         self.text = text
         self.tree = tree
         self.env = env
         self._paths: frozenset[tuple[str, ...]] | None = None
+        self._run: Callable[[Mapping[str, object]], Any] | None = None
 
     @property
     def paths(self) -> frozenset[tuple[str, ...]]:
@@ -44,7 +46,14 @@ class Program:
 
     def evaluate(self, names: Mapping[str, object]) -> Any:
         """The value. Raises EvaluationError (kind, message, offset)."""
-        return exact.evaluate(self.tree, names, self.env.limits.steps)
+        run = self._run
+        if run is None:
+            run = self._run = build(self)
+        return run(names)
+
+    def over(self, name: str) -> Callable[[Any], Any]:
+        """A function of the value of one name, for programs that read no other: the fastest way to evaluate."""
+        return build(self, name)
 
     def evaluate_exactly(self, names: Mapping[str, object]) -> Any:
         """The value by the exact evaluator alone; for tests and for explaining."""

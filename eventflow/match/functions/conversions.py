@@ -49,7 +49,6 @@ def dyn(value: Any) -> Any:
 
 @function(
     "int", "(int) -> int", "(uint) -> int", "(double) -> int", "(string) -> int", "(timestamp) -> int",
-    "(duration) -> int",
     group=_GROUP, doc="A whole number: of a text, of a double (cut off), of a time (seconds since 1970).",
     example="int('42') == 42",
 )  # fmt: skip
@@ -69,9 +68,6 @@ def to_int(value: Any) -> int:
         return value  # type: ignore[no-any-return]
     if kind == "timestamp":
         return nanos_of(value) // 10**9
-    if kind == "duration":
-        nanos = nanos_of(value)
-        return abs(nanos) // 10**9 * (1 if nanos >= 0 else -1)
     if value > INT_MAX:
         raise EvaluationError("overflow", f"{int(value)} does not fit into a 64-bit integer")
     return int(value)

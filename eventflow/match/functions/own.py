@@ -108,7 +108,7 @@ SCALES: Final = (
     ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"),
     ("low", "medium", "high", "critical"),
 )
-_SAME: Final = {
+SAME: Final = {
     "warn": "warning",
     "err": "error",
     "crit": "critical",
@@ -128,7 +128,7 @@ RANKS: Final[tuple[dict[str, int], ...]] = tuple({word: n for n, word in enumera
 )  # fmt: skip
 def at_least(word: str, floor: str) -> bool:
     """Whether the word stands at or above the floor on a scale that has both."""
-    a, b = (_SAME.get(w.lower(), w.lower()) for w in (word, floor))
+    a, b = (SAME.get(w.lower(), w.lower()) for w in (word, floor))
     for ranks in RANKS:
         if a in ranks and b in ranks:
             return ranks[a] >= ranks[b]

@@ -74,14 +74,12 @@ def timestamp_text(value: Any) -> str:
 
 
 @function(
-    "duration", "(duration) -> duration", "(string) -> duration", "(int) -> duration",
+    "duration", "(duration) -> duration", "(string) -> duration",
     group=_GROUP, doc="A time span of a text such as '1h30m', '90s', '1.5s', '100ms'.",
     example="duration('1h') == duration('60m')",
 )  # fmt: skip
 def to_duration(value: Any) -> Any:
     """A duration."""
-    if value.__class__ is int:
-        return time_span(value * 10**9)
     return time_span(read_duration(value)) if value.__class__ is str else value
 
 
