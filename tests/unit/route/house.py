@@ -14,7 +14,7 @@ from eventflow.model.commit import Commit, Recalled
 from eventflow.model.event import ENGINE, Event, from_micros
 from eventflow.model.identity import partition_of
 from eventflow.model.record import CONTROL, Batch, Bounds, Entry, Position, Record
-from eventflow.model.workflow import Catalogue, Schedule, Selector, Trigger, Workflow, definition_hash, encode
+from eventflow.model.workflow import Catalogue, Input, Schedule, Selector, Trigger, Workflow, definition_hash, encode
 from eventflow.plugin.bus import Survives
 from eventflow.plugin.store import Admitted
 from eventflow.route.decide import decide
@@ -23,7 +23,7 @@ from eventflow.route.rules import Front, Rules, Waits
 from eventflow.route.takeover import take_over
 
 SECOND = 1_000_000
-__all__ = ["Schedule"]
+__all__ = ["Input", "Schedule"]
 START = 1_800_000_000 * SECOND
 
 
