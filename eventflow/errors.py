@@ -117,6 +117,11 @@ class Unread(EventflowError):
 class PartitionHalted(EventflowError):
     """The partition cannot go on without a person."""
 
+    def __init__(self, message: str = "", *, partition: int | None = None) -> None:
+        """Say why, and which partition it is."""
+        super().__init__(message)
+        self.partition = partition
+
 
 class ActionError(EventflowError):
     """An action failed.
