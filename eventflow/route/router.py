@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from eventflow.plugin.bus import Bus, Subscription
     from eventflow.plugin.store import Admitted, Ledger
     from eventflow.route.held import Held
+    from eventflow.route.states import Verdict
 
 log = structlog.get_logger("eventflow.route")
 
@@ -124,6 +125,14 @@ class Router:
                     for reason, number in counts.items():
                         total[*name, reason] = total.get((*name, reason), 0) + number
         return total
+
+    def verdicts(self, workflow: str, trigger: str, key: str) -> list[Verdict]:
+        """The last verdicts on a key, oldest first, from whichever partition in hand owns it (for `explain`)."""
+        found: list[Verdict] = []
+        for held in self._held.values():
+            state = held.memory.keys.get((workflow, trigger), {}).get(key)
+            found += state.verdicts if state is not None else []
+        return found
 
     def wake(self) -> None:
         """Look at the catalogue and the deadlines soon: something was activated, or a deadline set."""
