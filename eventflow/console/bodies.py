@@ -1,0 +1,197 @@
+"""The shapes of the API's answers. Fields are only ever added; times are RFC 3339 in UTC.
+
+Each `…_of` function makes one from the model. The OpenAPI document is generated from these classes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from eventflow.model.event import Event, format_time, from_micros
+
+if TYPE_CHECKING:
+    from eventflow.model.outcome import DeadLetter, Outcome
+    from eventflow.model.record import Record
+    from eventflow.model.run import Run
+    from eventflow.model.workflow import Workflow
+    from eventflow.plugin.store import OpenWait
+
+
+class EventBody(msgspec.Struct, frozen=True):
+    """One event of the log. `handle` is the name that `explain` and `tail` use."""
+
+    handle: str
+    partition: int
+    offset: int
+    logged: str
+    id: str
+    source: str
+    type: str
+    kind: str | None
+    subject: str | None
+    time: str
+    data: Any
+    extensions: dict[str, Any]
+
+
+class RunBody(msgspec.Struct, frozen=True):
+    """One run. `event_ids` are event handles; `status` and `reason` come from closed, documented lists."""
+
+    id: str
+    number: int
+    workflow: str
+    trigger: str
+    key: str | None
+    status: str
+    reason: str | None
+    event_ids: list[str]
+    created: str
+    started: str | None
+    ended: str | None
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+    definition: str
+    parent: str | None
+    rerun_of: str | None
+    by: str | None
+    sentence: str | None = None
+
+
+class RunDetail(RunBody, frozen=True):
+    """One run with its journal, and what reached it from outside."""
+
+    journal: list[dict[str, Any]] = []
+    inbox: list[dict[str, Any]] = []
+
+
+class QuestionBody(msgspec.Struct, frozen=True):
+    """A question that waits for a person."""
+
+    id: str
+    run: str
+    workflow: str
+    step: str
+    visit: int
+    deadline: str | None
+    title: str
+    body: str
+    cases: list[dict[str, Any]]
+
+
+class WorkflowBody(msgspec.Struct, frozen=True):
+    """One workflow in force."""
+
+    id: str
+    name: str
+    description: str
+    category: str
+    version: str
+    enabled: bool
+    mode: str
+    definition: str
+    triggers: list[dict[str, Any]]
+    inputs: dict[str, Any]
+
+
+class OutcomeBody(msgspec.Struct, frozen=True):
+    """What one trigger made of one event."""
+
+    workflow: str
+    trigger: str
+    stage: str
+    reason: str
+    sentence: str
+    key: str | None
+    values: dict[str, Any]
+
+
+class ExplainBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An event with every trigger's outcome and the runs it started; or a run with its story."""
+
+    event: EventBody | None = None
+    outcomes: list[OutcomeBody] | None = None
+    runs: list[RunBody] | None = None
+    run: RunBody | None = None
+    sentences: list[str] | None = None
+
+
+class DeadBody(msgspec.Struct, frozen=True):
+    """A record that could not be decided, and why."""
+
+    id: str
+    event: str
+    log_time: str
+    workflow: str
+    trigger: str
+    error: str
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """An order was stored for good; it takes effect as soon as it is read. `run` names the run it is about."""
+
+    recorded: str
+    run: str | None = None
+
+
+def event_of(record: Record, event: Event) -> EventBody:
+    """An event of the log."""
+    return EventBody(
+        record.ref.handle, record.partition, record.offset, format_time(from_micros(record.log_time)), event.id,
+        event.source, event.type, event.kind, event.subject, format_time(event.time), event.data, event.extensions,
+    )  # fmt: skip
+
+
+def run_of(run: Run, sentence: str | None = None) -> RunBody:
+    """A run without its journal."""
+    return RunBody(**run_fields(run, sentence))
+
+
+def run_fields(run: Run, sentence: str | None) -> dict[str, Any]:
+    """The fields of a run, for `RunBody` and `RunDetail`."""
+    return {
+        "id": run.id, "number": run.number, "workflow": run.workflow, "trigger": run.trigger, "key": run.key,
+        "status": run.status, "reason": run.reason, "event_ids": [ref.handle for ref in run.events],
+        "created": _time(run.created), "started": _time(run.started), "ended": _time(run.ended),
+        "inputs": run.inputs, "outputs": run.outputs, "definition": run.definition,
+        "parent": run.parent.run if run.parent else None, "rerun_of": run.rerun_of or None, "by": run.by or None,
+        "sentence": sentence,
+    }  # fmt: skip
+
+
+def question_of(question: OpenWait) -> QuestionBody:
+    """An open question."""
+    show = question.wait.show
+    return QuestionBody(
+        f"{question.run}/{question.wait.path}/{question.wait.visit}", question.run, question.workflow,
+        question.wait.path, question.wait.visit, _time(question.wait.deadline), str(show.get("title") or ""),
+        str(show.get("body") or ""), [dict(case) for case in show.get("cases") or []],
+    )  # fmt: skip
+
+
+def workflow_of(workflow: Workflow) -> WorkflowBody:
+    """A workflow in force."""
+    triggers = [{"id": one.id, "type": one.type, "enabled": one.enabled} for one in workflow.triggers]
+    return WorkflowBody(
+        workflow.id, workflow.name, workflow.description, workflow.category, workflow.version, workflow.enabled,
+        workflow.mode, workflow.hash, triggers, msgspec.to_builtins(workflow.inputs),
+    )  # fmt: skip
+
+
+def outcome_of(outcome: Outcome, sentence: str) -> OutcomeBody:
+    """An outcome with its sentence."""
+    return OutcomeBody(
+        outcome.workflow, outcome.trigger, outcome.stage, outcome.reason, sentence, outcome.key, outcome.values
+    )
+
+
+def dead_of(id_: str, letter: DeadLetter) -> DeadBody:
+    """A dead letter."""
+    return DeadBody(
+        id_, letter.ref.handle, format_time(from_micros(letter.log_time)), letter.workflow, letter.trigger, letter.error
+    )
+
+
+def _time(micros: int | None) -> str | None:
+    return None if micros is None else format_time(from_micros(micros))

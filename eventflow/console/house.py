@@ -1,0 +1,71 @@
+"""What the API needs of the rest of the house; `app` hands it in, since rooms do not know each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aiohttp import web
+
+    from eventflow.model.outcome import Outcome
+    from eventflow.model.record import Ref
+    from eventflow.model.run import Run
+    from eventflow.model.workflow import Catalogue
+    from eventflow.plugin import Bus, Store
+
+
+class House(Protocol):
+    """The house as the API sees it."""
+
+    @property
+    def bus(self) -> Bus:
+        """The log."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """Runs and journals."""
+        ...
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The workflows in force."""
+        ...
+
+    async def accept(self, request: web.Request) -> web.StreamResponse:
+        """The door for events (`POST /events`), for a caller that is already known."""
+        ...
+
+    async def explain(self, ref: Ref) -> Sequence[Outcome]:
+        """What every trigger makes of one stored event, its verdicts of the time included."""
+        ...
+
+    async def explain_run(self, run: Run) -> Sequence[str]:
+        """What started the run, the path it took, each attempt: one sentence each."""
+        ...
+
+    def scopes(self, token: str) -> frozenset[str] | None:
+        """What a bearer token may; None for one that nobody gave out."""
+        ...
+
+    def trouble(self) -> Mapping[str, str]:
+        """Check → sentence, of every check that says not ready; empty when all is well."""
+        ...
+
+    def metrics(self) -> bytes:
+        """All metrics in the Prometheus text format."""
+        ...
+
+    def drain(self) -> None:
+        """Begin to stop, as SIGTERM does."""
+        ...
+
+    def sentence(self, reason: str) -> str:
+        """The sentence for a reason code of an outcome or a run."""
+        ...
+
+    def journal(self, lines: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Journal lines as objects for people."""
+        ...

@@ -1,0 +1,185 @@
+"""What can be asked: events, runs, questions, workflows, explanations, health, metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from eventflow.console import bodies
+from eventflow.console.call import Call, page
+from eventflow.errors import NotFound
+from eventflow.model.event import decode
+from eventflow.model.record import CONTROL, Record, Ref
+from eventflow.model.run import REASONS, TERMINAL, Run
+from eventflow.web.problems import refused
+
+if TYPE_CHECKING:
+    from eventflow.console.house import House
+
+STATUSES = frozenset(("queued", "running", "waiting", "paused", *TERMINAL))
+
+
+async def live(_call: Call) -> web.Response:
+    """One word."""
+    return web.Response(text="ok\n")
+
+
+async def ready(call: Call) -> web.Response:
+    """One word, or which check says no."""
+    trouble = call.house.trouble()
+    if not trouble:
+        return web.Response(text="ok\n")
+    return web.Response(status=503, text="".join(f"{name}: {why}\n" for name, why in trouble.items()))
+
+
+async def metrics(call: Call) -> web.Response:
+    """The text format."""
+    return web.Response(body=call.house.metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+
+async def openapi(_call: Call) -> dict[str, Any]:
+    """The description of the API."""
+    from eventflow.console.openapi import document
+
+    return document()
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+async def events(call: Call) -> dict[str, Any]:
+    """Newest first over all data partitions; the cursor says for each partition where to go on."""
+    house = call.house
+    before = _cursor(call.query("after"), house.bus.partitions)
+    found: list[Record] = []
+    for partition in range(house.bus.partitions):
+        bounds = await house.bus.bounds(partition)
+        end = min(before.get(partition, bounds.end), bounds.end)
+        wanted = [Ref(partition, offset) for offset in range(end - 1, max(bounds.start, end - call.limit) - 1, -1)]
+        found += [record for record in await house.bus.fetch(wanted) if record is not None]
+    found.sort(key=lambda record: (-record.log_time, record.partition, -record.offset))
+    shown = found[: call.limit]
+    for record in shown:
+        before[record.partition] = record.offset
+    more = len(found) > len(shown) or len(shown) == call.limit
+    next_ = ".".join(f"{p}-{offset}" for p, offset in sorted(before.items())) if more and shown else None
+    return page([_event(record) for record in shown], next_)
+
+
+def _cursor(after: str | None, partitions: int) -> dict[int, int]:
+    if not after:
+        return {}
+    try:
+        pairs = [part.split("-") for part in after.split(".")]
+        return {int(p): int(offset) for p, offset in pairs if 0 <= int(p) < partitions}
+    except ValueError:
+        raise refused("invalid", "after must be the `next` of the page before") from None
+
+
+def _event(record: Record) -> bodies.EventBody:
+    return bodies.event_of(record, decode(record.data))
+
+
+async def event(call: Call) -> bodies.EventBody:
+    """By handle, or by an id that only one event has."""
+    return _event(await _find(call.house, call.path("event")))
+
+
+async def _find(house: House, name: str) -> Record:
+    refs: list[Ref] = []
+    if name.startswith("evt_"):
+        try:
+            refs = [Ref.parse(name)]
+        except ValueError as error:
+            raise refused("invalid", str(error)) from None
+    else:
+        refs = await house.bus.find(name, 2)
+        if len(refs) > 1:
+            handles = ", ".join(ref.handle for ref in refs)
+            raise refused("conflict", f"several events have the id {name!r}; say which by handle: {handles}")
+    known = [ref for ref in refs if ref.partition == CONTROL or 0 <= ref.partition < house.bus.partitions]
+    records = await house.bus.fetch(known) if known else []
+    if not records or records[0] is None:
+        raise NotFound(f"no event {name!r}; it may be older than the log, see 'retention'")
+    return records[0]
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+async def runs(call: Call) -> dict[str, Any]:
+    """Newest first, by workflow, status, event."""
+    wanted = [status for status in (call.query("status") or "").split(",") if status]
+    for status in wanted:
+        if status not in STATUSES:
+            raise refused("invalid", f"no status {status!r}; there are: {', '.join(sorted(STATUSES))}")
+    started_by = (await _find(call.house, handle)).ref if (handle := call.query("event")) else None
+    found = await call.house.store.runs(
+        call.limit, call.query("after"), workflow=call.query("workflow"), status=wanted, event=started_by
+    )
+    return page([_run(run) for run in found], found[-1].id if len(found) == call.limit else None)
+
+
+def _run(run: Run) -> bodies.RunBody:
+    return bodies.run_of(run, REASONS.get(run.reason or ""))
+
+
+async def run(call: Call) -> bodies.RunDetail:
+    """With journal and inbox."""
+    house, id_ = call.house, call.path("run")
+    found = await house.store.run(id_)
+    journal = house.journal([line.data for line in await house.store.read(id_)])
+    inbox = [msgspec.to_builtins(item) for item in await house.store.inbox(id_)]
+    fields = bodies.run_fields(found, REASONS.get(found.reason or ""))
+    return bodies.RunDetail(**fields, journal=journal, inbox=inbox)
+
+
+async def approvals(call: Call) -> dict[str, Any]:
+    """Open questions."""
+    found = await call.house.store.questions(call.limit, call.query("after"))
+    items = [bodies.question_of(question) for question in found]
+    return page(items, items[-1].id if len(items) == call.limit else None)
+
+
+# --- workflows, explanations, dead letters ---------------------------------------------------------------------------
+
+
+async def workflows(call: Call) -> dict[str, Any]:
+    """In order of id."""
+    after = call.query("after") or ""
+    ids = [id_ for id_ in sorted(call.house.catalogue.workflows) if id_ > after]
+    shown = [bodies.workflow_of(call.house.catalogue.workflows[id_]) for id_ in ids[: call.limit]]
+    return page(shown, shown[-1].id if len(ids) > len(shown) else None)
+
+
+async def workflow(call: Call) -> bodies.WorkflowBody:
+    """By id."""
+    found = call.house.catalogue.workflows.get(call.path("workflow"))
+    if found is None:
+        raise NotFound(f"no workflow {call.path('workflow')!r} is in force")
+    return bodies.workflow_of(found)
+
+
+async def explain(call: Call) -> bodies.ExplainBody:
+    """An event or a run."""
+    house, what, only = call.house, call.path("what"), call.query("workflow")
+    if what.startswith("run_"):
+        found = await house.store.run(what)
+        return bodies.ExplainBody(run=_run(found), sentences=list(await house.explain_run(found)))
+    record = await _find(house, what)
+    outcomes = [
+        bodies.outcome_of(outcome, house.sentence(outcome.reason))
+        for outcome in await house.explain(record.ref)
+        if only is None or outcome.workflow == only
+    ]
+    started = await house.store.runs(200, event=record.ref)
+    return bodies.ExplainBody(event=_event(record), outcomes=outcomes, runs=[_run(run) for run in started])
+
+
+async def dead(call: Call) -> dict[str, Any]:
+    """Newest first."""
+    found = await call.house.store.dead(call.limit, call.query("after"))
+    items = [bodies.dead_of(id_, letter) for id_, letter in found]
+    return page(items, items[-1].id if len(items) == call.limit else None)
