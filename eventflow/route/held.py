@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eventflow.model.commit import Checkpoint, Commit
+from eventflow.model.outcome import DeadLetter
 from eventflow.model.record import Position, mark_of
 from eventflow.route.decide import decide
 from eventflow.route.effects import Effects
@@ -40,6 +41,8 @@ class Held:
         self.checkpoint_boot: Micros = 0
         """When memory was last written, on the boot clock."""
         self.checkpoint_log: Micros = recalled.log_time
+        self.careful_until = 0
+        """Below this offset records are taken one at a time (W17)."""
         self.tick_boot: Micros = 0
         """When a tick was last appended, on the boot clock."""
 
@@ -67,6 +70,12 @@ class Held:
     def decide(self, records: Sequence[Record]) -> None:
         """Decide the next records."""
         self.effects.add(decide(records, self.memory, self.front, partition=self.partition, partitions=self.partitions))
+
+    def bury(self, record: Record, error: str) -> None:
+        """Give a record up as a dead letter without deciding it (W17)."""
+        letter = DeadLetter(ref=record.ref, log_time=record.log_time, error=error, data=record.data)
+        self.effects.dead.append(letter)
+        self.effects.last = record
 
     def commit(self, id_: str, *, checkpoint: bool) -> Commit:
         """Everything since the stored position."""

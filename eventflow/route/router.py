@@ -7,7 +7,7 @@ memory and recovers it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -26,6 +26,7 @@ from eventflow.errors import (
 from eventflow.model.control import TICK, Tick
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
+from eventflow.route.careful import DEATHS, TRIES, Marks
 from eventflow.route.catalogues import Catalogues
 from eventflow.route.recovery import recover
 from eventflow.route.takeover import take_over
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from eventflow.model.commit import Commit
     from eventflow.model.event import Micros
-    from eventflow.model.record import Batch
+    from eventflow.model.record import Batch, Record
     from eventflow.plugin.bus import Bus, Subscription
     from eventflow.plugin.store import Admitted, Ledger
     from eventflow.route.held import Held
@@ -73,6 +74,7 @@ class Router:
         self._group = group
         self._on_commit = on_commit
         self._catalogues = Catalogues(store, zone)
+        self._marks = Marks(store)
         self._held: dict[int, Held] = {}
         self._subscription: Subscription | None = None
         self._woken = True
@@ -181,14 +183,47 @@ class Router:
     async def _take(self, subscription: Subscription, batch: Batch) -> None:
         """Decide a batch, reloading on the way where a forward asks for newer rules."""
         held = self._held[batch.partition]
-        records: Sequence[Any] = [record for record in batch.records if record.offset >= held.offset]
+        records: Sequence[Record] = [record for record in batch.records if record.offset >= held.offset]
         ports.failpoint("route.batch")
+        if (
+            records
+            and self._marks.first(held.partition)
+            and await self._marks.begin(held.partition, held.memory_at.offset)
+        ):
+            held.careful_until = (await self._bus.bounds(held.partition)).end
+            log.warning("route.careful", partition=held.partition, since=held.offset, until=held.careful_until)
+        if held.offset < held.careful_until:
+            await self._take_alone(held, records)
+            return
         held.decide(records)
         if held.effects.wants:
             subscription.rewind(batch.partition, held.offset)
             await self._reload()
         elif held.effects:
             await self._commit(held, checkpoint=self._checkpoint_due(held))
+
+    async def _begin(self, held: Held) -> None:
+        """Before the first record that this process takes of a partition: see whether others died here (W17)."""
+        if await self._marks.begin(held.partition, held.memory_at.offset) >= DEATHS:
+            held.careful_until = (await self._bus.bounds(held.partition)).end
+            log.warning("route.careful", partition=held.partition, since=held.offset, until=held.careful_until)
+
+    async def _take_alone(self, held: Held, records: Sequence[Record]) -> None:
+        """Decide and commit records one at a time; give one up that did not come through three times (W17)."""
+        assert self._subscription is not None  # noqa: S101 - only called from `run`
+        if held.memory_at.offset < held.stored.offset and not await self._commit(held, checkpoint=True):
+            return
+        for record in records:
+            if await self._marks.begin(held.partition, held.memory_at.offset) >= TRIES:
+                held.bury(record, "the process died three times while this record was being decided")
+            else:
+                held.decide([record])
+            if held.effects.wants:
+                self._subscription.rewind(held.partition, held.offset)
+                await self._reload()
+                return
+            if not await self._commit(held, checkpoint=True):
+                return
 
     # --- partitions --------------------------------------------------------------------------------------------------
 

@@ -164,6 +164,7 @@ class MemoryLedger:
         self.runs: dict[str, Any] = {}
         self.catalogues: list[dict[str, bytes]] = [{}]
         self.deadline: int | None = None
+        self.settings: dict[str, str] = {}
         self.unclear = 0
         self.fail: list[Exception] = []
 
@@ -202,6 +203,9 @@ class MemoryLedger:
         self.commits.append(commit)
         for firing in commit.firings:
             self.runs.setdefault(firing.run, firing)
+
+    async def setting(self, name, value):
+        return self.settings.setdefault(name, value)
 
     async def earliest_deadline(self):
         return self.deadline

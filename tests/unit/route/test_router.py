@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from functools import partial
 
 import pytest
 
@@ -10,6 +11,7 @@ from eventflow.model.control import START as MANUAL_START
 from eventflow.model.control import Start
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
+from eventflow.route import held
 from eventflow.route.router import Router
 from tests.unit.route import house
 
@@ -149,3 +151,61 @@ async def test_forwards_reach_the_owner_before_the_position_passes(partitions):
         counts = router.counts()
     assert counts["w", "t", "fired"] == 5
     assert counts["w", "t", "cooldown"] == 55
+
+
+class Death(BaseException):
+    """The process is gone."""
+
+
+async def test_a_record_that_kills_the_process_is_buried_and_the_partition_goes_on(monkeypatch):
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger("t", key="event.data.key", cooldown=house.SECOND)))
+    await bus.emit(*(house.event(str(n), key=str(n)) for n in range(10)))
+    real, deaths = held.decide, []
+
+    def deadly(records, *args, **options):
+        if any(record.offset == 6 for record in records):
+            deaths.append(len(records))
+            raise Death
+        return real(records, *args, **options)
+
+    monkeypatch.setattr(held, "decide", deadly)
+    for _ in range(10):
+        router = Router(bus, ledger)
+        task = asyncio.get_running_loop().create_task(_survive(router))
+        await until(partial(_over, task, router))
+        router.drain()
+        if await task:
+            break
+    assert len(ledger.runs) == 9
+    assert [letter.ref.offset for commit in ledger.commits for letter in commit.dead] == [6]
+    assert deaths == [10, 10, 1, 1, 1]
+
+
+def _over(task, router):
+    return task.done() or router.positions.get(0) == 10
+
+
+async def _survive(router):
+    try:
+        await router.run()
+    except Death:
+        return False
+    return True
+
+
+async def test_a_process_killed_now_and_then_buries_nothing():
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger("t", key="event.data.key", cooldown=house.SECOND)))
+    await bus.emit(*(house.event(str(n), key=str(n)) for n in range(30)))
+    for round_ in range(12):
+        task = asyncio.get_running_loop().create_task(Router(bus, ledger).run())
+        for _ in range(20 + 7 * round_):
+            await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.positions.get(0) == 30)
+    assert len(ledger.runs) == 30
+    assert not any(commit.dead for commit in ledger.commits)
