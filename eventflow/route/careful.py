@@ -31,23 +31,32 @@ class Marks:
         self._token = ports.random_bytes(8).hex()
         self._made: dict[int, tuple[int, int]] = {}
 
-    async def begin(self, partition: int, memory_at: int) -> int:
-        """Mark that this process begins what follows `memory_at`; how many others did so before, 0 to 3.
-
-        Asking again for the same place gives the same answer and makes no second mark.
-        """
-        made = self._made.get(partition)
-        if made is not None and made[0] == memory_at:
-            return made[1]
-        before = 0
-        while before < TRIES:
-            name = f"begun/{partition}/{memory_at}/{before + 1}"
-            if await self._ledger.setting(name, self._token) == self._token:
-                break
-            before += 1
-        self._made[partition] = (memory_at, before)
-        return before
-
     def first(self, partition: int) -> bool:
         """Whether this process has not begun anything of the partition yet."""
         return partition not in self._made
+
+    async def died(self, partition: int, memory_at: int) -> bool:
+        """Begin with what follows `memory_at`; whether others died there so that it must go one at a time."""
+        before, alone = await self._mark(partition, memory_at, "many")
+        return alone or before >= DEATHS
+
+    async def tries(self, partition: int, memory_at: int) -> int:
+        """Begin the one record that follows `memory_at`, alone; how many others began there before, at most three.
+
+        Where this process has made its mark already it makes no second one.
+        """
+        made = self._made.get(partition)
+        if made is None or made[0] != memory_at:
+            return (await self._mark(partition, memory_at, "alone"))[0]
+        return made[1]
+
+    async def _mark(self, partition: int, memory_at: int, how: str) -> tuple[int, bool]:
+        before, alone, mine = 0, False, f"{how} {self._token}"
+        while before < TRIES:
+            found = await self._ledger.setting(f"begun/{partition}/{memory_at}/{before + 1}", mine)
+            if found == mine:
+                break
+            before += 1
+            alone = alone or found.startswith("alone")
+        self._made[partition] = (memory_at, before)
+        return before, alone

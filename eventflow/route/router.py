@@ -26,7 +26,7 @@ from eventflow.errors import (
 from eventflow.model.control import TICK, Tick
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
-from eventflow.route.careful import DEATHS, TRIES, Marks
+from eventflow.route.careful import TRIES, Marks
 from eventflow.route.catalogues import Catalogues
 from eventflow.route.recovery import recover
 from eventflow.route.takeover import take_over
@@ -185,13 +185,8 @@ class Router:
         held = self._held[batch.partition]
         records: Sequence[Record] = [record for record in batch.records if record.offset >= held.offset]
         ports.failpoint("route.batch")
-        if (
-            records
-            and self._marks.first(held.partition)
-            and await self._marks.begin(held.partition, held.memory_at.offset)
-        ):
-            held.careful_until = (await self._bus.bounds(held.partition)).end
-            log.warning("route.careful", partition=held.partition, since=held.offset, until=held.careful_until)
+        if records and self._marks.first(held.partition):
+            await self._begin(held)
         if held.offset < held.careful_until:
             await self._take_alone(held, records)
             return
@@ -204,7 +199,7 @@ class Router:
 
     async def _begin(self, held: Held) -> None:
         """Before the first record that this process takes of a partition: see whether others died here (W17)."""
-        if await self._marks.begin(held.partition, held.memory_at.offset) >= DEATHS:
+        if await self._marks.died(held.partition, held.memory_at.offset):
             held.careful_until = (await self._bus.bounds(held.partition)).end
             log.warning("route.careful", partition=held.partition, since=held.offset, until=held.careful_until)
 
@@ -214,7 +209,7 @@ class Router:
         if held.memory_at.offset < held.stored.offset and not await self._commit(held, checkpoint=True):
             return
         for record in records:
-            if await self._marks.begin(held.partition, held.memory_at.offset) >= TRIES:
+            if await self._marks.tries(held.partition, held.memory_at.offset) >= TRIES:
                 held.bury(record, "the process died three times while this record was being decided")
             else:
                 held.decide([record])
