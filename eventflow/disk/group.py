@@ -106,7 +106,8 @@ class GroupCommit(Generic[T, R]):
     def _refuse_excess(self, now: Micros, size: int) -> None:
         if not self._queue:
             return
-        ahead = (self._bytes + size) / self._group_bytes * self._pace
+        groups = min((self._bytes + size) / self._group_bytes, len(self._queue) + 1)
+        ahead = groups * self._pace
         oldest = now - self._queue[0].since
         if self._bytes + size > self._queue_bytes or max(ahead, oldest) > self._patience:
             wait = max(1, round(max(ahead, oldest) / ports.SECOND))
