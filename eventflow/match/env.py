@@ -33,10 +33,10 @@ class Env:
 
     constants: names whose value is known at load; they become part of the expression.
     container: a namespace that names are looked up in, innermost first. check: look for mistakes of types, not only of
-    names.
+    names. expect: the kind that the value must have where it can be known ("bool" for a condition), or "".
     """
 
-    __slots__ = ("check", "constants", "container", "limits", "names")
+    __slots__ = ("check", "constants", "container", "expect", "limits", "names")
 
     def __init__(
         self,
@@ -46,12 +46,14 @@ class Env:
         container: str = "",
         limits: Limits = LIMITS,
         check: bool = True,
+        expect: str = "",
     ) -> None:
         self.names = dict(names)
         self.constants = dict(constants or {})
         self.container = container
         self.limits = limits
         self.check = check
+        self.expect = expect
 
     def candidates(self, name: str) -> list[str]:
         """The full names that a name may mean, innermost container first."""

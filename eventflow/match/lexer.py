@@ -104,6 +104,11 @@ def _wrong(text: str, at: int) -> Problem:
     if c in _CURLY:
         return problem(text, at, "E302 character", f"{c} is a typographic quote", "use plain quotes: ' or \"")
     if c == "=":
+        if text[at - 2 : at] in {"==", "!="}:
+            pair = text[at - 2 : at]
+            return problem(
+                text, at - 2, "E302 character", f"'{pair}=' is not an operator", f"write {pair} to compare", 3
+            )
         if text[at : at + 2] == "=~":
             return problem(text, at, "E302 character", "'=~' is not an operator", _INSTEAD["~"], 2)
         if text[at : at + 2] == "=>":

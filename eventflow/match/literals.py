@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -30,6 +31,8 @@ def number(text: str, kind: str, *, negative: bool = False) -> int | float | Uin
     """The value of a number token; `negative` tells that a minus stands before it."""
     if kind == "float":
         value = float(text)
+        if math.isinf(value):
+            raise Malformed("the number is larger than any double")
         return -value if negative else value
     digits = text[:-1] if kind == "uint" else text
     if len(digits) > 40:  # Python would read it, at a cost that grows with the square

@@ -274,6 +274,8 @@ class _Parser:
         keys: list[Node] = []
         values: list[Node] = []
         optionals: list[int] = []
+        if self.token.kind == "{" and not keys:  # a map is never a key
+            self.unexpected("a key")
         while self.token.kind != "}" or (opener.kind == "{?" and not keys):
             if self.token.kind == "?" or (opener.kind == "{?" and not keys):
                 self.take()

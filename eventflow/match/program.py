@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eventflow.match import exact
+from eventflow.match.bounds import exceeded
 from eventflow.match.build import build
+from eventflow.match.check import Checker
 from eventflow.match.parser import parse
 from eventflow.match.problems import EvaluationError, ExpressionError, problem
 from eventflow.match.reads import paths_of
@@ -104,6 +106,15 @@ def compile(text: str, env: Env) -> Program:  # noqa: A001 - the word of the doo
     resolver = Resolver(inner, env)
     tree = resolver.resolve(tree)
     problems = list(resolver.problems)
+    if not problems:
+        problems = exceeded(inner, tree, limits)
+    if env.check and not problems:
+        checker = Checker(inner, env)
+        if env.expect and checker.infer(tree).kind not in {"dyn", env.expect}:
+            checker.expected(tree, env.expect)
+        elif not env.expect:
+            checker.infer(tree)
+        problems = checker.problems
     if problems:
         problems.sort(key=lambda p: p.offset)
         raise ExpressionError(text, tuple(problems))

@@ -266,7 +266,7 @@ class Resolver:
             near = _ELSEWHERE.get(name) or closest(
                 name, [*(METHODS if method else FUNCTIONS), *(LOOP_NAMES if method else ())]
             )
-            if near in METHODS and not method:
+            if near in METHODS and not method and near not in FUNCTIONS:
                 hint = f"write {METHODS[near].usage()}"
             elif near in FUNCTIONS and method and near not in METHODS:
                 hint = f"write {FUNCTIONS[near].usage()}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _WORD_OPERATORS: Final = {
     "and": "write && instead of 'and'",
     "or": "write || instead of 'or'",
-    "not": "write ! before the condition, as in !(a in b)",
+    "not": "write ! before the condition: !event.data.draft, !(a in b)",
     "is": "write == instead of 'is'",
     "isnt": "write != instead of 'isnt'",
     "eq": "write == instead of 'eq'",
@@ -56,6 +56,8 @@ def unexpected(text: str, token: Token, before: Token | None, expected: str, ope
     size = max(1, token.end - token.start)
     if token.kind == "end":
         return _at_end(text, token, before, expected, opener)
+    if before is not None and before.text == "not" and before.kind == "name":
+        return problem(text, before.start, code, "'not' is not an operator", _WORD_OPERATORS["not"], 3)
     if token.text in _WORD_OPERATORS and token.kind == "name":
         return problem(text, token.start, code, f"'{token.text}' is not an operator", _WORD_OPERATORS[token.text], size)
     doubled = before is not None and before.end == token.start
@@ -72,7 +74,7 @@ def unexpected(text: str, token: Token, before: Token | None, expected: str, ope
             return problem(text, before.start, code, f"'{pair}' is not an operator", hints[pair], 2)
         if before.kind == "name" and before.text.lower() == "f" and token.kind == "string":
             return problem(text, before.start, code, "there are no f-texts", "write 'text ' + string(value)", 1)
-    if token.kind == "{" and before is not None and before.kind == "{":
+    if token.kind == "{" and before is not None and before.kind == "{" and before.end == token.start:
         return problem(
             text,
             before.start,

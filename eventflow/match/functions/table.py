@@ -77,6 +77,7 @@ class Overloads:
 
 def shape(name: str, params: tuple[str, ...], *, method: bool) -> str:
     """How a call looks: `string.startsWith(string)`."""
+    params = tuple(p.partition("(")[0] for p in params)
     if method:
         return f"{params[0]}.{name}({', '.join(params[1:])})"
     return f"{name}({', '.join(params)})"
