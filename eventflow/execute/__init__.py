@@ -1,8 +1,5 @@
-"""Takes runs under lease, asks `advance` what is next, does it, writes it down."""
+"""Takes runs under lease, asks `advance` what is next, does it, writes it down. The door is `executor.Executor`.
 
-from __future__ import annotations
-
-from eventflow.execute.executor import Executor
-from eventflow.execute.turn import Frontier
-
-__all__ = ["Executor", "Frontier"]
+`advance` is the pure heart; `executor`, `hand` and `calls` are what moves it. This file imports neither, so that who
+wants the heart alone (dry run, explain, tests) does not load the rest.
+"""
