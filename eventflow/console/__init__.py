@@ -8,6 +8,6 @@ the control partition like any other.
 from __future__ import annotations
 
 from eventflow.console.house import House
-from eventflow.console.server import application
+from eventflow.console.server import handler
 
-__all__ = ["House", "application"]
+__all__ = ["House", "handler"]

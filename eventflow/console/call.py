@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from eventflow.web.limits import Limits, read_body
 from eventflow.web.problems import refused
 
 if TYPE_CHECKING:
@@ -20,11 +21,21 @@ PAGE_MOST = 200
 class Call:
     """What is asked. Everything wrong with it is a `Refused` with place and advice."""
 
-    def __init__(self, house: House, request: web.Request, by: str, known: frozenset[str]) -> None:
-        """`by` names who asks, for the record; `known` are the route's query names."""
+    def __init__(
+        self,
+        house: House,
+        request: web.BaseRequest,
+        values: dict[str, str],
+        by: str,
+        known: frozenset[str],
+        limits: Limits,
+    ) -> None:
+        """`values` are the path's, `by` names who asks, for the record; `known` are the route's query names."""
         self.house = house
         self.request = request
         self.by = by
+        self._values = values
+        self._limits = limits
         unknown = sorted(set(request.query) - known)
         if unknown:
             listed = ", ".join(sorted(known)) or "none"
@@ -32,7 +43,7 @@ class Call:
 
     def path(self, name: str) -> str:
         """A name out of the path."""
-        return self.request.match_info[name]
+        return self._values[name]
 
     def query(self, name: str) -> str | None:
         """A query parameter."""
@@ -50,7 +61,7 @@ class Call:
 
     async def body(self, known: dict[str, type]) -> dict[str, Any]:
         """The JSON object sent, with known fields of the right types; an empty body is an empty object."""
-        raw = await self.request.read()
+        raw = await read_body(self.request, self._limits, self._limits.body)
         if not raw.strip():
             return {}
         try:

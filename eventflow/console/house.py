@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from eventflow.model.run import Run
     from eventflow.model.workflow import Catalogue
     from eventflow.plugin import Bus, Store
+    from eventflow.web.tokens import Tokens
 
 
 class House(Protocol):
@@ -34,7 +35,7 @@ class House(Protocol):
         """The workflows in force."""
         ...
 
-    async def accept(self, request: web.Request) -> web.StreamResponse:
+    async def accept(self, request: web.BaseRequest) -> web.StreamResponse:
         """The door for events (`POST /events`), for a caller that is already known."""
         ...
 
@@ -46,8 +47,9 @@ class House(Protocol):
         """What started the run, the path it took, each attempt: one sentence each."""
         ...
 
-    def scopes(self, token: str) -> frozenset[str] | None:
-        """What a bearer token may; None for one that nobody gave out."""
+    @property
+    def tokens(self) -> Tokens:
+        """Who may what."""
         ...
 
     def trouble(self) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from eventflow import __version__
-from eventflow.console.routes import API, ROUTES, Route
+from eventflow.console.routes import ROUTES, Operation, full_path
 from eventflow.web.problems import CODES, Problem
 
 
@@ -21,7 +21,7 @@ def document() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
-        path = (API if route.api else "") + route.path.replace("+}", "}")
+        path = full_path(route)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
@@ -34,9 +34,9 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: Operation) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": route.handler.__name__ + ("_probe" if route.path == "/startupz" else ""),
+        "operationId": route.name,
         "summary": route.summary,
         "parameters": _parameters(route),
         "responses": _responses(route),
@@ -51,10 +51,10 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
-def _parameters(route: Route) -> list[dict[str, Any]]:
+def _parameters(route: Operation) -> list[dict[str, Any]]:
     named = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)\+?}", route.path)
+        for name in re.findall(r"{(\w+)}", route.path)
     ]
     asked = dict(route.query)
     if route.many:
@@ -64,7 +64,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     ]
 
 
-def _responses(route: Route) -> dict[str, Any]:
+def _responses(route: Operation) -> dict[str, Any]:
     ok: dict[str, Any] = {"description": route.summary}
     if route.answer is not None:
         schema: dict[str, Any] = {"$ref": f"#/components/schemas/{route.answer.__name__}"}
