@@ -244,11 +244,11 @@ class Router:
         if held.front.rules.number < self._catalogues.newest or not recalled.last:
             await self._take_over(held)
 
-    async def _halt(self, error: PartitionHalted) -> None:
-        """Some partition's log no longer holds its position: find which, and leave it out."""
+    async def _halt(self, error: PartitionHalted, sick: int | None = None) -> None:
+        """Leave a partition out; without `sick`, those whose log no longer holds their position."""
         for partition, held in list(self._held.items()):
             bounds = await self._bus.bounds(partition)
-            if not bounds.start <= held.offset <= bounds.end:
+            if partition == sick or not bounds.start <= held.offset <= bounds.end:
                 self.halted[partition] = str(error)
                 del self._held[partition]
         log.error("route.halted", reason=str(error), partitions=sorted(self.halted))
@@ -272,6 +272,14 @@ class Router:
         """A forward was selected by rules that we do not have: they are in the store."""
         await self._catalogues.look()
         await self._adopt()
+        for partition, held in list(self._held.items()):
+            wanted, newest = held.effects.wants, self._catalogues.newest
+            if wanted > newest:
+                message = (
+                    f"router[{partition}]: record {held.offset} was selected by catalogue {wanted}, but the store's "
+                    f"newest is {newest}: the store is older than the log; restore it"
+                )
+                await self._halt(PartitionHalted(message), partition)
 
     async def _adopt(self) -> None:
         """First the waits everywhere, then each partition's triggers in one commit (W11)."""
