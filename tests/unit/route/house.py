@@ -23,7 +23,7 @@ from eventflow.route.rules import Front, Rules, Waits
 from eventflow.route.takeover import take_over
 
 SECOND = 1_000_000
-__all__ = ["Input", "Schedule"]
+__all__ = ["Input", "Schedule", "encode", "partition_of"]
 START = 1_800_000_000 * SECOND
 
 
