@@ -52,6 +52,7 @@ class Router:
         self.store, self.last, self.number = store, "", 0
 
     async def fire(self, count: int, **how: object) -> None:
+        """One commit with this many firings."""
         firings = tuple(firing(self.number + i, **how) for i in range(count))
         self.number += count
         commit = Commit(
@@ -111,6 +112,7 @@ class Minimal:
         self.thread.start()
 
     def put(self, sql: str, values: tuple) -> asyncio.Future:
+        """Record; resolved once it is durable."""
         future = self.loop.create_future()
         with self.lock:
             self.pending.append((sql, values, future))
@@ -118,6 +120,7 @@ class Minimal:
         return future
 
     def write(self) -> None:
+        """The writer thread."""
         while not self.over:
             self.event.wait()
             self.event.clear()
@@ -131,10 +134,12 @@ class Minimal:
                 self.loop.call_soon_threadsafe(self.answer, batch)
 
     def answer(self, batch: list) -> None:
+        """Tell who waited."""
         for _, _, future in batch:
             future.set_result(None)
 
     def close(self) -> None:
+        """End the thread."""
         self.over = True
         self.event.set()
         self.thread.join()

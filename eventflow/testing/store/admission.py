@@ -37,7 +37,8 @@ class AdmissionTests(StoreSuite):
         parent = Parent("run_parent", "call", 2, 1)
         said = firing(
             "run_a", key="k", generation="replay", fired_at=T0 + 3, events=(event(1), event(2)),
-            inputs={"n": [1, None]}, facts={"reason": "x"}, group="team/work/blue", start_by=T0 + MINUTE, chain=("team/first",), hops=2,
+            inputs={"n": [1, None]}, facts={"reason": "x"}, group="team/work/blue", start_by=T0 + MINUTE,
+            chain=("team/first",), hops=2,
             parent=parent, by="anna", rerun_of="run_0", from_step="deploy",
         )  # fmt: skip
         async with self.house(tmp_path) as house:

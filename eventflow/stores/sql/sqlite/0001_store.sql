@@ -69,7 +69,9 @@ CREATE TABLE run (
       WHEN status = 'queued' THEN nullif(lease_until, 0)
       WHEN wake_at IS NOT NULL THEN max(wake_at, lease_until)
     END
-  ) VIRTUAL
+  ) VIRTUAL,
+  -- The group in which it takes a place.
+  occupies    TEXT    AS (CASE WHEN status = 'running' OR status = 'waiting' THEN grp END) VIRTUAL
 ) STRICT;
 
 -- Predicates are written with `ended` where they can be: an index whose predicate names a column is rewritten whenever
@@ -77,7 +79,7 @@ CREATE TABLE run (
 CREATE INDEX run_workflow  ON run (workflow, no);
 CREATE INDEX run_open      ON run (workflow, no, definition) WHERE ended IS NULL;
 CREATE INDEX run_queued    ON run (grp, no)    WHERE status = 'queued';
-CREATE INDEX run_occupying ON run (grp, no)    WHERE status = 'running' OR status = 'waiting';
+CREATE INDEX run_occupying ON run (occupies, no) WHERE occupies IS NOT NULL;
 CREATE INDEX run_unhappy   ON run (status, no) WHERE status = 'failed' OR status = 'cancelled' OR status = 'suppressed';
 CREATE INDEX run_ready     ON run (ready_at)   WHERE ready_at IS NOT NULL;
 CREATE INDEX run_start_by  ON run (start_by)   WHERE start_by IS NOT NULL AND started IS NULL AND status = 'queued';

@@ -6,7 +6,7 @@ SELECT status FROM run WHERE id = ?1 UNION ALL SELECT 'gone' FROM gone_run WHERE
 -- name: occupancy
 SELECT
   (SELECT count(*) FROM run WHERE grp = ?1 AND status = 'queued'),
-  (SELECT count(*) FROM run WHERE grp = ?1 AND (status = 'running' OR status = 'waiting'));
+  (SELECT count(*) FROM run WHERE occupies = ?1);
 
 -- name: next_number
 INSERT INTO sequence (workflow, number) VALUES (?, 1) ON CONFLICT DO UPDATE SET number = number + 1 RETURNING number;
@@ -34,11 +34,11 @@ SELECT partition, "offset", log_time, data FROM run_event JOIN event ON id = eve
 SELECT {row} FROM run WHERE grp = ? AND status = 'queued' ORDER BY no;
 
 -- name: occupying_of_group
-SELECT id FROM run WHERE grp = ? AND (status = 'running' OR status = 'waiting') ORDER BY no;
+SELECT id FROM run WHERE occupies = ? ORDER BY no;
 
 -- name: first_of_group
 SELECT coalesce(
-  (SELECT id FROM run WHERE grp = ?1 AND (status = 'running' OR status = 'waiting') ORDER BY no LIMIT 1),
+  (SELECT id FROM run WHERE occupies = ?1 ORDER BY no LIMIT 1),
   (SELECT id FROM run WHERE grp = ?1 AND status = 'queued' ORDER BY no LIMIT 1)
 );
 

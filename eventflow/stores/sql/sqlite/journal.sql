@@ -27,7 +27,7 @@ SELECT {row} FROM run WHERE grp = ? AND status = 'queued' ORDER BY no LIMIT ?;
 SELECT min(no) FROM run WHERE grp = ? AND status = 'queued';
 
 -- name: occupied
-SELECT count(*) FROM run WHERE grp = ? AND (status = 'running' OR status = 'waiting');
+SELECT count(*) FROM run WHERE occupies = ?;
 
 -- name: lease_run
 UPDATE run SET worker = ?, epoch = ?, lease_until = ? WHERE no = ?;
