@@ -6,7 +6,7 @@ parsing, so that no text can exhaust the stack.
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from eventflow.match import wording
 from eventflow.match.lexer import Token, tokens
@@ -30,6 +30,9 @@ from eventflow.match.syntax import (
     Select,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Container
+
 _LEVEL: Final = {
     "||": 1, "&&": 2,
     "==": 3, "!=": 3, "<": 3, "<=": 3, ">": 3, ">=": 3, "in": 3,
@@ -46,14 +49,18 @@ _CLOSING: Final = {"(": ")", "[": "]", "{": "}", "[?": "]", "{?": "}"}
 _LITERALS: Final = frozenset(("int", "uint", "float"))
 
 
-def parse(text: str, *, depth: int = 64) -> Node:
-    """The tree of an expression. Raises ExpressionError; a syntax error is always the only problem."""
-    return _Parser(text, depth).whole()
+def parse(text: str, *, depth: int = 64, own: Container[str] = ()) -> Node:
+    """The tree of an expression. Raises ExpressionError; a syntax error is always the only problem.
+
+    own: names that the environment declares; they may be words that CEL reserves (a workflow's `loop`).
+    """
+    return _Parser(text, depth, own).whole()
 
 
 class _Parser:
-    def __init__(self, text: str, depth: int) -> None:
+    def __init__(self, text: str, depth: int, own: Container[str]) -> None:
         self.text = text
+        self.own = own
         self.tokens = tokens(text)
         self.at = 0
         self.room = depth
@@ -233,7 +240,7 @@ class _Parser:
     def name(self, token: Token) -> Node:
         if token.text in _WORDS:
             return Const(token.start, token.end, _WORDS[token.text])
-        if token.text in _RESERVED or token.text == "in":
+        if (token.text in _RESERVED and token.text not in self.own) or token.text == "in":
             self.at -= 1
             self.unexpected("a value")
         if self.token.kind == "(":

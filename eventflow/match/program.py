@@ -102,7 +102,7 @@ def compile(text: str, env: Env) -> Program:  # noqa: A001 - the word of the doo
             text, (problem(text, limits.length, "E330 too-long", shown, "split it, or keep the list in vars"),)
         )
     inner = unwrapped(text)
-    tree = parse(inner, depth=limits.depth)
+    tree = parse(inner, depth=limits.depth, own=env.names)
     resolver = Resolver(inner, env)
     tree = resolver.resolve(tree)
     problems = list(resolver.problems)

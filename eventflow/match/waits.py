@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EVENT_NAMES: Final = frozenset(("event", "vars"))
 """What the router can supply; every other name belongs to the run."""
+RUN_WORDS: Final = frozenset(("loop",))
+"""Names of the run that CEL reserves."""
 _OPEN: Final = frozenset(("(", "[", "{", "[?", "{?"))
 _LOOSER: Final = ("||", "&&", "?", "!=", "<", "<=", ">", ">=", "in")
 _CLOSE: Final = frozenset((")", "]", "}"))
@@ -46,7 +48,7 @@ def split(filter_text: str | None) -> WaitFilter:
     if filter_text is None or not filter_text.strip():
         return WaitFilter()
     text = unwrapped(filter_text)
-    parse(text)
+    parse(text, own=RUN_WORDS)
     static: list[str] = []
     key: tuple[str, str] | None = None
     rest = False
@@ -108,7 +110,7 @@ def _equation(term: str) -> tuple[str, str] | None:
 
 
 def _names(text: str) -> frozenset[str]:
-    tree = parse(text)
+    tree = parse(text, own=RUN_WORDS)
     bound: set[str] = set()
     used: set[str] = set()
     for node in walk(tree):
