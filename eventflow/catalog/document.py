@@ -56,6 +56,10 @@ class Document:
         word, grade = CODES[code].word, level or severity(code)
         self.problems.append(Problem(self.file, line, column, code, word, message, suggestion, grade, source))
 
+    def take(self, problem: Problem) -> None:
+        """Add a problem that somebody else has found."""
+        self.problems.append(problem)
+
     @property
     def broken(self) -> bool:
         """Whether there is an error among the problems."""

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Key:
-    """One key of a shape. `later`: known, and not run by the engine yet (E900). `needed`: must be there."""
+    """One key of a shape. `needed`: must be there. `later`: known and not run yet (E900); a text is its full name."""
 
     __slots__ = ("about", "kind", "later", "needed")
 
-    def __init__(self, kind: Kind, about: str, *, needed: bool = False, later: bool = False) -> None:
+    def __init__(self, kind: Kind, about: str, *, needed: bool = False, later: bool | str = False) -> None:
         self.kind = kind
         self.about = about
         self.needed = needed
@@ -94,7 +94,7 @@ class Shape(Kind):
                 self.unknown(doc, node.keys[name], name)
                 continue
             if field.later:
-                not_yet(doc, node.keys[name], f"{self.name}.{name}" if self.name != "workflow" else name)
+                not_yet(doc, node.keys[name], name if field.later is True else field.later)
             read = field.kind.read(doc, value)
             if read is not INVALID:
                 values[name] = read

@@ -76,13 +76,15 @@ E220 unknown-name: `steps.x`, `inputs.x`, `vars.x` or `secrets.x` of which there
 E222 duplicate-id: Two files have the same id.
 E223 time: Not a point in time as RFC 3339 writes it, with its offset: `2026-05-01T08:00:00+02:00`.
 E224 input-value: A default or given value that does not fit the input's own type, `enum`, `pattern`, `min` or `max`.
+E225 input-missing: A trigger gives no value for a required input, so it could never start a run.
 E226 ai-place: `ai_assisted` on `parallel` or `loop`: a model chooses among cases or fills fields, nothing else.
 E227 contamination: `contamination` is the share of bad samples in the training data, which nobody knows. Say
     `alarm_rate`, the share that may alarm.
 E228 ai-name: An agent or persona that the settings do not know.
 E230 key-missing: A correlation of several events needs `key`: what makes them belong together.
 E231 pattern: Not a regular expression that RE2 knows (no look-around, no back references).
-E232 unknown-workflow: `workflow.run` names a workflow that is not in the catalogue.
+W234 unknown-workflow: `workflow.run` names a workflow that is not in the catalogue.
+E233 no-template: `${{ }}` where it is not evaluated.
 W209 category: The category differs from the directory the file lies in.
 W220 unreachable: No way leads to this step.
 W221 limit: Of two limits one can never apply, because the other is always reached first.

@@ -1,0 +1,178 @@
+"""Loading folders and single documents: every problem of every file, and the workflows that are whole."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from eventflow.catalog import detectors as detector_documents
+from eventflow.catalog import expressions, workflows
+from eventflow.catalog.document import Document
+from eventflow.catalog.graph import every_action
+from eventflow.catalog.locate import documents, shown
+from eventflow.catalog.nodes import Mapping
+from eventflow.catalog.problems import Problem
+from eventflow.catalog.reading import SIZE, decode, read
+from eventflow.catalog.spelling import did_you_mean
+from eventflow.catalog.workflows import ID, Known
+from eventflow.model.workflow import Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from eventflow.catalog.nodes import Node
+
+_ID: Final = re.compile(ID)
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What folders hold. `workflows` may be activated; `held` may not: those with an error, or with something that the
+    engine does not run yet. `files` says where each id lies. `problems` are in the order of file, line and column.
+    """
+
+    workflows: dict[str, Workflow]
+    problems: list[Problem]
+    held: dict[str, tuple[Problem, ...]] = {}
+    files: dict[str, Path] = {}
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that are errors."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """One document: its id, the workflow as far as it could be built, and its problems."""
+
+    id: str
+    workflow: Workflow | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def active(self) -> bool:
+        """Whether it may be activated."""
+        return self.workflow is not None and not any(problem.holds for problem in self.problems)
+
+
+def check(data: bytes, path: str = "workflow", *, file: str | None = None, known: Known | None = None) -> Checked:
+    """Read one workflow document. `path` is its id unless it says another; `file` its name in messages."""
+    doc = Document(file or f"{path}.yaml")
+    workflow = None
+    node = read(doc) if decode(doc, data) else None
+    if node is not None:
+        workflow = workflows.build(doc, node, path, known or Known())
+        _identity(doc, node, path)
+    return Checked(workflow.id if workflow is not None else path, workflow, tuple(sorted(set(doc.problems))))
+
+
+def check_detector(data: bytes, *, file: str) -> tuple[Problem, ...]:
+    """The problems of one detector document."""
+    doc = Document(file)
+    node = read(doc) if decode(doc, data) else None
+    if node is not None:
+        detector_documents.DOCUMENT.read(doc, node)
+        expressions.check(doc, {})
+    return tuple(sorted(set(doc.problems)))
+
+
+def load(folders: Iterable[Path | str], known: Known | None = None, *, detectors: Iterable[Path | str] = ()) -> Loaded:
+    """Every workflow under the folders. Of two files with one id the first counts, the other is an error.
+
+    Where `known.detectors` is not given, the detector documents under `detectors` are what there is.
+    """
+    known = known or Known()
+    loading = _Loading()
+    for folder in map(Path, detectors):
+        for file, path in documents(folder):
+            loading.detector(file, path)
+    if known.detectors is None and loading.detectors:
+        known = msgspec.structs.replace(known, detectors=frozenset(loading.detectors))
+    for folder in map(Path, folders):
+        for file, path in documents(folder):
+            loading.workflow(file, path, known)
+    loading.across()
+    return Loaded(loading.workflows, sorted(loading.problems), loading.held, loading.files)
+
+
+class _Loading:
+    """What has been loaded so far."""
+
+    def __init__(self) -> None:
+        self.workflows: dict[str, Workflow] = {}
+        self.held: dict[str, tuple[Problem, ...]] = {}
+        self.files: dict[str, Path] = {}
+        self.problems: list[Problem] = []
+        self.detectors: set[str] = set()
+
+    def detector(self, file: Path, path: str) -> None:
+        self.detectors.add(path)
+        data = self.content(file)
+        if data is not None:
+            self.problems += check_detector(data, file=shown(file))
+
+    def workflow(self, file: Path, path: str, known: Known) -> None:
+        data = self.content(file)
+        if data is None:
+            return
+        checked = check(data, path, file=shown(file), known=known)
+        self.problems += checked.problems
+        first = self.files.setdefault(checked.id, file)
+        if first is not file:
+            doc = Document(shown(file))
+            doc.report(
+                "E222",
+                (1, 1),
+                f"id '{checked.id}' is already that of {shown(first)}",
+                "rename the file, or set metadata.id",
+            )
+            self.problems += doc.problems
+        elif checked.workflow is not None and checked.active:
+            self.workflows[checked.id] = checked.workflow
+        else:
+            self.held[checked.id] = tuple(problem for problem in checked.problems if problem.holds)
+
+    def content(self, file: Path) -> bytes | None:
+        try:
+            with file.open("rb") as opened:
+                return opened.read(SIZE + 1)
+        except OSError as error:
+            doc = Document(shown(file))
+            doc.report("E100", (1, 1), f"cannot be read: {error.strerror or error}")
+            self.problems += doc.problems
+            return None
+
+    def across(self) -> None:
+        """What only the whole catalogue tells: workflows that others start must be there."""
+        for workflow in self.workflows.values():
+            for step in every_action(workflow):
+                wanted = step.with_.get("workflow")
+                if (
+                    step.uses == "workflow.run"
+                    and isinstance(wanted, str)
+                    and "${{" not in wanted
+                    and wanted not in self.files
+                ):
+                    doc = Document(shown(self.files[workflow.id]))
+                    doc.report(
+                        "W234",
+                        (1, 1),
+                        f"workflow.run starts '{wanted}', which is not there",
+                        did_you_mean(wanted, self.files),
+                    )
+                    self.problems += doc.problems
+
+
+def _identity(doc: Document, node: Node, path: str) -> None:
+    """A path that cannot be an id needs one in the metadata."""
+    meta = node.values.get("metadata") if isinstance(node, Mapping) else None
+    named = isinstance(meta, Mapping) and "id" in meta.values
+    if not named and not _ID.fullmatch(path):
+        doc.report(
+            "E206",
+            (1, 1),
+            f"the path '{path}' is no id: lower-case letters, digits, _ - and /",
+            "rename the file, or set metadata.id",
+        )

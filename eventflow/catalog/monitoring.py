@@ -1,0 +1,199 @@
+"""What stands around a workflow: monitoring, access, AI, tests. Read and checked; little of it is run yet."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from eventflow.catalog.document import Expression
+from eventflow.catalog.fields import EitherOf, Fields, Key, ListOf, MapOf, Shape, not_yet
+from eventflow.catalog.kinds import Anything, Cel, Duration, Kind, Number, OneOf, Text, slug
+from eventflow.catalog.nodes import Node, Scalar
+from eventflow.catalog.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from eventflow.catalog.document import Document
+
+METRICS: Final = ("execution_time", "success_rate", "queue_time", "retries", "decisions")
+STATS: Final = (
+    "failure_rate", "success_rate", "timeout_rate", "runs", "p50_execution_time", "p95_execution_time", "ai_agreement",
+)  # fmt: skip
+CAPABILITIES: Final = ("choose", "fill", "summarise", "classify")
+_PERCENT: Final = re.compile(r"(?<![\w.'\"])(\d+(?:\.\d+)?)\s*%")
+_DURATION: Final = re.compile(r"(?<![\w.'\"])((?:\d+(?:ms|[smhd]))+)\b")
+
+
+class Metric(Kind):
+    """The name of a metric that is collected anyhow."""
+
+    says = "a metric"
+
+    def read(self, doc: Document, node: Node) -> Any:
+        """The name."""
+        name = Text().read(doc, node)
+        if isinstance(name, str) and name not in METRICS:
+            doc.report(
+                "E203", node, f"no metric '{name}'", did_you_mean(name, METRICS) or "an own one is {name, value}"
+            )
+        return name
+
+
+class Alert(Kind):
+    """A condition over the statistics of runs, with `10%` and `30m` as literals."""
+
+    says = "a condition such as failure_rate > 10%"
+
+    def read(self, doc: Document, node: Node) -> Any:
+        """The condition."""
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
+            return self.wrong(doc, node)
+        text = _PERCENT.sub(lambda found: repr(float(found[1]) / 100), node.value)
+        text = _DURATION.sub(lambda found: f"duration('{found[1]}')", text)
+        doc.expressions.append(Expression(node, text, "alert", (), template=False))
+        return node.value
+
+
+def _metric(doc: Document, fields: Fields) -> Fields:
+    not_yet(doc, fields.of("value"), "monitoring.metrics with a value of its own")
+    return fields
+
+
+MONITORING: Final = Shape(
+    "monitoring",
+    {
+        "metrics": Key(
+            ListOf(
+                EitherOf(
+                    Metric(),
+                    Shape(
+                        "metric",
+                        {
+                            "name": Key(Text(r"[a-z][a-z0-9_]*", "a metric's name"), "its name", needed=True),
+                            "value": Key(Cel("step"), "CEL: its value at the end of a run", needed=True),
+                            "type": Key(OneOf("gauge", "counter", "histogram"), "default gauge"),
+                        },
+                        build=_metric,
+                    ),
+                )
+            ),
+            "names of metrics that are shown on the workflow's page",
+        ),
+        "alerts": Key(
+            ListOf(
+                Shape(
+                    "alert",
+                    {
+                        "condition": Key(Alert(), "over the statistics of runs", needed=True),
+                        "window": Key(Duration(), "of which runs; default 24h"),
+                        "min_runs": Key(Number(1), "not before so many; default 10"),
+                        "for": Key(Duration(), "must last this long"),
+                        "repeat_every": Key(Duration(), "say it again"),
+                        "action": Key(Text(), "a step of this file, or a registered action", needed=True),
+                        "with": Key(MapOf(Anything("alert_with")), "its inputs"),
+                    },
+                )
+            ),
+            "what to do when runs go wrong too often",
+            later="monitoring.alerts",
+        ),
+    },
+)
+WHO: Final = ListOf(Text(r"(user|group|role):\S+", "user:NAME, group:NAME or role:NAME"), or_one=True)
+ACCESS: Final = Shape("access", {"run": Key(WHO, "who may start it"), "view": Key(WHO, "who may see it")})
+AI_CONFIG: Final = Shape(
+    "ai_config",
+    {
+        "agent": Key(Text(), "a name from the settings"),
+        "persona": Key(Text(), "a name from the settings"),
+        "capabilities": Key(ListOf(Text(), or_one=True), "choose, fill, summarise, classify"),
+        "limits": Key(
+            Shape(
+                "limits",
+                {
+                    "timeout": Key(Duration(), "of one answer"),
+                    "max_tokens": Key(Number(1), "of one answer"),
+                    "max_cost_per_day": Key(Number(0, fraction=True), "of this workflow"),
+                },
+            ),
+            "bounds of the model",
+        ),
+    },
+)
+
+
+class Outcome(Kind):
+    """How a test expects the run to end."""
+
+    says = "a status, or a status with its reason"
+
+    def read(self, doc: Document, node: Node) -> Any:
+        """The words."""
+        return Text().read(doc, node)
+
+
+TEST: Final = Shape(
+    "test",
+    {
+        "name": Key(Text(), "what is tested", needed=True),
+        "given": Key(
+            Shape(
+                "given",
+                {
+                    "events": Key(ListOf(MapOf(Anything())), "events that come, `at: +5m` in virtual time"),
+                    "inputs": Key(MapOf(Anything()), "inputs of a start by hand"),
+                    "ai": Key(EitherOf(OneOf("unavailable"), MapOf(Anything())), "a model's stored answers"),
+                },
+            ),
+            "what happens",
+        ),
+        "mock": Key(MapOf(MapOf(Anything())), "step to what it gives"),
+        "expect": Key(
+            Shape(
+                "expect",
+                {
+                    "fires": Key(EitherOf(Anything(), Anything()), "whether a run starts, or how many"),
+                    "stage": Key(Text(), "the stage that said no"),
+                    "path": Key(ListOf(Text()), "the steps in the order they were taken"),
+                    "outcome": Key(Outcome(), "the status of the run"),
+                    "reason": Key(Text(), "the reason of the status"),
+                    "decisions": Key(MapOf(MapOf(Anything())), "step to case and by"),
+                    "outputs": Key(MapOf(Anything()), "outputs of the run"),
+                },
+            ),
+            "what must come of it",
+            needed=True,
+        ),
+    },
+)
+
+
+def check_ai(doc: Document, config: Fields) -> None:
+    """Capabilities outside the closed list have no effect; said only where a model is asked at all."""
+    if config.get("capabilities") is None:
+        return
+    node = config.at("capabilities")
+    for item in getattr(node, "items", [node]):
+        if isinstance(item, Scalar) and item.text not in CAPABILITIES:
+            doc.report("W232", item, f"no capability '{item.text}'", did_you_mean(item.text, CAPABILITIES))
+
+
+def check_tests(doc: Document, tests: tuple[Fields, ...], steps: set[str]) -> None:
+    """Steps that a test mocks or expects must exist."""
+    for test in tests:
+        expect = test.get("expect")
+        for fields, key in ((test, "mock"), (expect, "decisions")):
+            if fields is None or not fields.get(key):
+                continue
+            for name in fields.get(key):
+                if slug(name) not in steps:
+                    at = fields.at(key)
+                    doc.report(
+                        "E220",
+                        getattr(at, "keys", {}).get(name, at),
+                        f"there is no step '{name}'",
+                        did_you_mean(name, steps),
+                    )
+        path = expect.at("path") if expect is not None and expect.given("path") else None
+        for item in getattr(path, "items", ()):
+            if isinstance(item, Scalar) and slug(item.text) not in steps:
+                doc.report("E220", item, f"there is no step '{item.text}'", did_you_mean(item.text, steps))

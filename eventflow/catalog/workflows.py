@@ -1,0 +1,259 @@
+"""A workflow document: its keys, and the model made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from eventflow.catalog import expressions, graph, lint, monitoring, selectors
+from eventflow.catalog.failures import CONCURRENCY, HANDLING
+from eventflow.catalog.fields import Fields, Key, ListOf, MapOf, Shape
+from eventflow.catalog.inputs import INPUT, fits
+from eventflow.catalog.kinds import INVALID, Anything, Bool, Cel, Duration, Number, OneOf, Text, slug
+from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence
+from eventflow.catalog.spelling import did_you_mean
+from eventflow.catalog.steps import Steps, built
+from eventflow.catalog.triggers import Triggers
+from eventflow.model.workflow import Concurrency, Fallback, Retry, Workflow
+
+if TYPE_CHECKING:
+    from eventflow.catalog.document import Document
+
+ID: Final = r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*"
+DIRECTORIES: Final = {
+    "automation": "automation", "orchestration": "orchestration", "pipelines": "pipeline", "triggers": "trigger",
+}  # fmt: skip
+SYNONYMS: Final = {
+    "pipelines": "pipeline",
+    "triggers": "trigger",
+    "automations": "automation",
+    "orchestrations": "orchestration",
+}
+ALIASES: Final = frozenset(("send_alert", "notify"))
+"""Actions without a dot: the default channel."""
+NAMES: Final = Text(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}", "a name that expressions can use")
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What there is around a document. None: not known, so not checked.
+
+    `action(name)` answers True, or a hint how to get it, or False. `timezone` is that of the settings.
+    """
+
+    action: Callable[[str], bool | str] | None = None
+    detectors: Collection[str] | None = None
+    secrets: Collection[str] | None = None
+    agents: Collection[str] | None = None
+    personas: Collection[str] | None = None
+    timezone: str | None = None
+
+
+METADATA: Final = Shape(
+    "metadata",
+    {
+        "name": Key(Text(most=200), "display text"),
+        "id": Key(Text(ID, "an id (lower-case letters, digits, _ - and /)"), "overrides the path as identity"),
+        "description": Key(Text(), "what it is for"),
+        "version": Key(Text(most=64), "the workflow's own version, in quotes"),
+        "category": Key(OneOf(*DIRECTORIES.values(), synonyms=SYNONYMS), "default from the directory"),
+        "tags": Key(ListOf(Text(most=64), or_one=True), "words to find it by"),
+        "owner": Key(Text(), "shown in messages and alerts"),
+        "runbook": Key(Text(), "where people read what to do"),
+    },
+)
+
+
+HINTS: Final = {
+    "name": "it belongs under 'metadata'",
+    "description": "it belongs under 'metadata'",
+    "version": "it belongs under 'metadata', or did you mean 'format'?",
+    "id": "it belongs under 'metadata'",
+    "category": "it belongs under 'metadata'",
+    "tags": "it belongs under 'metadata'",
+    "on": "did you mean 'triggers'?",
+    "jobs": "did you mean 'steps'?",
+    "tasks": "did you mean 'steps'?",
+    "env": "did you mean 'vars'?",
+    "timeout": "it belongs under 'error_handling'",
+    "retry": "write error_handling: {retry_strategy: …}",
+    "fallback_actions": "it belongs under 'error_handling'",
+    "retry_strategy": "it belongs under 'error_handling'",
+}
+
+
+def shape(timezone: str | None) -> Shape:
+    """The keys of a workflow document; `timezone` is that of the settings."""
+    return Shape(
+        "workflow",
+        {
+            "format": Key(Number(1, 1), "version of the format; default 1"),
+            "metadata": Key(METADATA, "what people see"),
+            "enabled": Key(Bool(), "default true"),
+            "mode": Key(OneOf("live", "shadow"), "shadow: evaluated and recorded, no action executed"),
+            "ai_config": Key(monitoring.AI_CONFIG, "ignored when no step is ai_assisted"),
+            "inputs": Key(MapOf(INPUT, names=NAMES), "typed parameters"),
+            "vars": Key(MapOf(Anything(), names=NAMES), "constants"),
+            "outputs": Key(MapOf(Cel("step"), names=NAMES), "results for a parent workflow: name to CEL"),
+            "triggers": Key(Triggers(timezone), "what starts it"),
+            "concurrency": Key(CONCURRENCY, "how many runs at once"),
+            "cancel_on": Key(selectors.OTHER, "a later event that ends the run", later=True),
+            "start_within": Key(Duration(), "a run that could not start in time is not started"),
+            "allow_loop": Key(Bool(), "may start from an event that it caused itself"),
+            "steps": Key(Steps(), "what it does", needed=True),
+            "error_handling": Key(HANDLING, "what happens when steps fail"),
+            "monitoring": Key(monitoring.MONITORING, "metrics and alerts"),
+            "access": Key(monitoring.ACCESS, "who may run and see it", later=True),
+            "tests": Key(ListOf(monitoring.TEST), "examples that `eventflow test` runs"),
+        },
+        hints=HINTS,
+    )
+
+
+_SHAPES: Final[dict[str | None, Shape]] = {}
+
+
+def build(doc: Document, node: Node, path: str, known: Known) -> Workflow | None:
+    """The workflow of a document that lies at `path` (its id unless `metadata.id` says another); None for no workflow.
+
+    Every problem is noted in `doc`; with an error or a held key among them the workflow must not be activated.
+    """
+    whole = _SHAPES.setdefault(known.timezone, shape(known.timezone))
+    fields = whole.read(doc, node)
+    if fields is INVALID:
+        return None
+    meta = fields.get("metadata") or Fields(Mapping(node.line, node.column), {})
+    triggers = fields.get("triggers", ())
+    steps = fields.get("steps", ())
+    handling = fields.get("error_handling") or Fields(Mapping(node.line, node.column), {})
+    fallbacks = handling.get("fallback_actions", ())
+    if (
+        isinstance(node, Mapping)
+        and "steps" in fields.values
+        and not steps
+        and isinstance(fields.at("steps"), Sequence)
+    ):
+        doc.report("E205", fields.at("steps"), "there is no step", "a workflow needs at least one")
+    more: dict[str, Any] = {
+        key: fields.get(key) for key in ("enabled", "mode", "allow_loop", "start_within") if key in fields.values
+    }
+    workflow = Workflow(
+        id=meta.get("id") or path, name=meta.get("name") or path, description=meta.get("description", ""),
+        version=meta.get("version", ""), category=_category(doc, meta, path), tags=meta.get("tags", ()),
+        owner=meta.get("owner", ""), inputs=fields.get("inputs", {}), vars=fields.get("vars", {}),
+        outputs={name: f"${{{{ {text} }}}}" for name, text in fields.get("outputs", {}).items()},
+        triggers=tuple(trigger for trigger, _ in triggers if trigger is not None),
+        concurrency=fields.get("concurrency") or Concurrency(), steps=built(steps),
+        retry=handling.get("retry_strategy") or Retry(), fallback=tuple(fallback for fallback, _ in fallbacks),
+        timeout=handling.get("timeout"), **more,
+    )  # fmt: skip
+    graph.check(doc, workflow, steps)
+    _around(doc, fields, workflow, known)
+    return workflow
+
+
+def _category(doc: Document, meta: Fields, path: str) -> str:
+    by_place = DIRECTORIES.get(path.partition("/")[0])
+    written: str | None = meta.get("category")
+    if written is not None and by_place is not None and written != by_place:
+        doc.report("W209", meta.at("category"), f"category '{written}' in the directory of '{by_place}'")
+    return written or by_place or "automation"
+
+
+def _around(doc: Document, fields: Fields, workflow: Workflow, known: Known) -> None:
+    steps = list(graph.every(fields.get("steps", ())))
+    names = {step.name for step in steps}
+    for step in steps:
+        lint.check(doc, step)
+        if step.fields.given("uses") and step.fields.get("uses"):
+            _action(doc, step.fields.at("uses"), step.fields.get("uses"), known)
+    handling = fields.get("error_handling")
+    for fallback, at in handling.get("fallback_actions", ()) if handling is not None else ():
+        _named(doc, at, fallback, names, known)
+    watched = fields.get("monitoring")
+    for alert in watched.get("alerts", ()) if watched is not None else ():
+        if alert.get("action"):
+            _named(doc, alert.at("action"), Fallback(action=alert.get("action")), names, known, later=True)
+    for _, config in fields.get("triggers", ()):
+        if config is not None:
+            _inputs(doc, config, workflow)
+            _detector(doc, config, known)
+    if any(step.fields.get("ai_assisted") for step in steps) and fields.get("ai_config") is not None:
+        _ai(doc, fields.get("ai_config"), known)
+    monitoring.check_tests(doc, fields.get("tests", ()), names)
+    members = {
+        "inputs": workflow.inputs, "steps": names, "vars": workflow.vars, "secrets": known.secrets,
+        "stats": monitoring.STATS,
+    }  # fmt: skip
+    expressions.check(doc, members)
+
+
+def _action(doc: Document, at: Node, name: str, known: Known, *, later: bool = False) -> None:
+    if known.action is None:
+        return
+    answer = known.action(name)
+    if answer is True:
+        return
+    hint = answer if isinstance(answer, str) else ""
+    if not hint and name in ALIASES:
+        hint = "it needs a channel, which the settings cannot name yet"
+    doc.report("E211", at, f"no action '{name}'", hint, level="warning" if later else None)
+
+
+def _named(doc: Document, at: Node, wanted: Fallback, steps: set[str], known: Known, *, later: bool = False) -> None:
+    """A step of this file, else a registered action, else an error."""
+    name = wanted.action
+    if name in steps or slug(name) in steps:
+        if wanted.with_:
+            doc.report("W233", at, f"'{name}' is a step of this file, so 'with' has no effect")
+    elif "." in name or name in ALIASES:
+        _action(doc, at, name, known, later=later)
+    else:
+        doc.report(
+            "E212",
+            at,
+            f"'{name}' is no step of this file and no action",
+            did_you_mean(name, steps) or "actions have a dot: slack.post",
+        )
+
+
+def _inputs(doc: Document, config: Fields, workflow: Workflow) -> None:
+    """What a trigger hands over must be declared and fit; what is required must be handed over."""
+    node = config.at("inputs") if config.given("inputs") else config.node
+    given = config.get("inputs", {})
+    for name, value in given.items():
+        wanted = workflow.inputs.get(name)
+        at = node.values[name] if isinstance(node, Mapping) else node
+        if wanted is None:
+            key = node.keys[name] if isinstance(node, Mapping) else node
+            doc.report(
+                "E216",
+                key,
+                f"the workflow has no input '{name}'",
+                did_you_mean(name, workflow.inputs) or "declare it under 'inputs'",
+            )
+        elif not (isinstance(at, Scalar) and "${{" in at.text) and (wrong := fits(wanted, value)) is not None:
+            doc.report("E224", at, f"the value of input '{name}' {wrong}")
+    for name, wanted in workflow.inputs.items():
+        if wanted.required and wanted.default is None and name not in given:
+            doc.report(
+                "E225",
+                node,
+                f"this trigger gives no value for the required input '{name}'",
+                f"add inputs: {{{name}: …}}",
+            )
+
+
+def _detector(doc: Document, config: Fields, known: Known) -> None:
+    name = config.get("detector")
+    if isinstance(name, str) and known.detectors is not None and name not in known.detectors:
+        doc.report("E210", config.at("detector"), f"no detector '{name}'", did_you_mean(name, known.detectors))
+
+
+def _ai(doc: Document, config: Fields, known: Known) -> None:
+    monitoring.check_ai(doc, config)
+    for key, names in (("agent", known.agents), ("persona", known.personas)):
+        name = config.get(key)
+        if name is not None and names is not None and name not in names:
+            doc.report("E228", config.at(key), f"the settings know no {key} '{name}'", did_you_mean(name, names))
