@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import structlog
 
 from eventflow import ports
@@ -23,7 +24,7 @@ from eventflow.errors import (
     StorageHeld,
     StorageLost,
 )
-from eventflow.model.control import TICK, Tick
+from eventflow.model.control import HALTED, TICK, Tick
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
 from eventflow.route.careful import TRIES, Marks
@@ -54,6 +55,13 @@ TICKS: Final[Micros] = 1_000_000
 """At most one tick per partition in this time."""
 _IDLE: Final = 0.25
 _PAUSE: Final = 0.5
+
+
+class _Halted(msgspec.Struct):
+    """The body of `eventflow.partition.halted`."""
+
+    partition: int
+    reason: str
 
 
 class Router:
@@ -237,8 +245,7 @@ class Router:
             recalled = await self._store.recall(partition)
             held = await recover(self._bus, self._subscription, recalled, partition, self._catalogues.front)
         except PartitionHalted as error:
-            self.halted[partition] = str(error)
-            log.error("route.halted", partition=partition, reason=str(error))  # noqa: TRY400
+            await self._leave(partition, str(error))
             return
         self._held[partition] = held
         if held.front.rules.number < self._catalogues.newest or not recalled.last:
@@ -249,9 +256,16 @@ class Router:
         for partition, held in list(self._held.items()):
             bounds = await self._bus.bounds(partition)
             if partition == sick or not bounds.start <= held.offset <= bounds.end:
-                self.halted[partition] = str(error)
-                del self._held[partition]
-        log.error("route.halted", reason=str(error), partitions=sorted(self.halted))
+                await self._leave(partition, str(error))
+
+    async def _leave(self, partition: int, reason: str) -> None:
+        """Do not decide this partition any more, and say so: to people, and to triggers on control."""
+        self.halted[partition] = reason
+        self._held.pop(partition, None)
+        log.error("route.halted", partition=partition, reason=reason)
+        if partition != CONTROL:
+            halted = engine_record(HALTED, ports.random_bytes(12).hex(), ports.wall(), _Halted(partition, reason))
+            await self._publish([Entry(CONTROL, halted)])
 
     # --- catalogue ---------------------------------------------------------------------------------------------------
 
@@ -313,7 +327,7 @@ class Router:
         boot, now, wall, wait = ports.boot(), self._bus.now(), ports.wall(), _IDLE
         for held in self._held.values():
             clock = wall if held.partition == CONTROL else now
-            late = self._deadline is not None and self._deadline <= now and held.stored_log_time < self._deadline
+            late = self._deadline is not None and held.log_time < self._deadline <= now
             if held.memory.due >= clock and not late:
                 wait = min(wait, max(0.0, (held.memory.due - clock) / 1e6))
                 continue
@@ -332,9 +346,10 @@ class Router:
     # --- commits -----------------------------------------------------------------------------------------------------
 
     def _checkpoint_due(self, held: Held) -> bool:
-        return (
-            held.log_time - held.checkpoint_log >= CHECKPOINT or ports.boot() - held.checkpoint_boot >= CHECKPOINT
-        ) and held.moved
+        if not held.moved:
+            return False
+        by_log = held.checkpoint_log and held.log_time - held.checkpoint_log >= CHECKPOINT
+        return bool(by_log) or ports.boot() - held.checkpoint_boot >= CHECKPOINT
 
     def _due(self, held: Held) -> bool:
         """Whether a commit is due without effects: memory is old, or somebody waits for the log to have come so far."""

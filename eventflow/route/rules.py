@@ -17,7 +17,7 @@ from eventflow.match.waits import split
 from eventflow.model.control import HALTED, LAG
 from eventflow.model.identity import digest, partition_of
 from eventflow.model.record import CONTROL
-from eventflow.model.workflow import Action, Catalogue, Loop, Parallel, Selector, Step, Trigger, Workflow, decode
+from eventflow.model.workflow import Action, Catalogue, Loop, Match, Parallel, Selector, Step, Trigger, Workflow, decode
 from eventflow.route.selection import entry
 
 if TYPE_CHECKING:
@@ -206,7 +206,8 @@ def wait_steps(steps: tuple[Step, ...]) -> Iterator[tuple[str, Selector]]:
     for step in steps:
         match step.do:
             case Action(uses="wait.event"):
-                yield step.name, _selector_of(step.do.with_)
+                with contextlib.suppress(msgspec.ValidationError):
+                    yield step.name, _selector_of(step.do.with_)
             case Parallel():
                 for branch in step.do.branches.values():
                     yield from wait_steps(branch)
@@ -217,10 +218,21 @@ def wait_steps(steps: tuple[Step, ...]) -> Iterator[tuple[str, Selector]]:
 
 
 def _selector_of(given: Mapping[str, Any]) -> Selector:
+    """The selector in the inputs of `wait.event`. Raises `msgspec.ValidationError`."""
     fields = {name: given[name] for name in ("source", "event", "match", "filter") if given.get(name) is not None}
     if isinstance(fields.get("source"), str):
         fields["source"] = [fields["source"]]
+    if isinstance(fields.get("match"), dict):
+        fields["match"] = [_line(name, values) for name, values in fields["match"].items()]
     return msgspec.convert(fields, Selector)
+
+
+def _line(name: str, values: Any) -> Match:
+    """One line of `match` as people write it; `paths` are those a push changed."""
+    path = name.removesuffix("_ignore")
+    if not path.startswith("event."):
+        path = "event.data." + ("changed" if path == "paths" else path)
+    return Match(path, tuple(values) if isinstance(values, list) else (values,), name.endswith("_ignore"))
 
 
 def _state_of(trigger: Trigger) -> str:

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 from functools import partial
 
+import msgspec
 import pytest
 
 from eventflow.errors import StorageFull
+from eventflow.model.control import HALTED, Start
 from eventflow.model.control import START as MANUAL_START
-from eventflow.model.control import Start
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
 from eventflow.route import held
@@ -209,3 +210,52 @@ async def test_a_process_killed_now_and_then_buries_nothing():
         await until(lambda: router.positions.get(0) == 30)
     assert len(ledger.runs) == 30
     assert not any(commit.dead for commit in ledger.commits)
+
+
+@pytest.mark.parametrize("harm", ["cut", "replaced"])
+async def test_a_replaced_or_shortened_log_halts_its_partition_and_says_so(harm):
+    bus, ledger = house.MemoryBus(2), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger()), house.workflow(house.trigger(event_=HALTED), id_="alarm"))
+    events = [house.event(str(n), key=str(n)) for n in range(20)]
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.ready)
+        await bus.emit(*events)
+        await until(lambda: len(ledger.runs) == 20)
+    if harm == "cut":
+        bus.logs[1].pop()
+    else:
+        bus.logs[1][-1] = msgspec.structs.replace(bus.logs[1][-1], data=house.event("x"))
+    async with routing(bus, ledger) as router:
+        await until(lambda: len(ledger.runs) == 21)
+        assert list(router.halted) == [1]
+        assert "router[1]" in router.trouble
+        assert not router.ready
+        await bus.emit(*(house.event(f"new{n}", key=str(n)) for n in range(20)))
+        await until(lambda: router.positions[0] == len(bus.logs[0]))
+    assert any(firing.workflow == "alarm" for firing in ledger.runs.values())
+
+
+async def test_recovery_decides_by_the_catalogue_that_was_in_force():
+    """Two routers die between checkpoints; the rule is edited while nobody runs."""
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger(key="event.data.key", cooldown=3600 * house.SECOND)))
+    await _die_after(bus, ledger, [house.event("a", key="a")], runs=1)
+    assert ledger.rows[0].memory_at.offset == 0 < ledger.rows[0].position.offset
+    ledger.activate(house.workflow(house.trigger(key="event.data.key", cooldown=3600 * house.SECOND, enabled=False)))
+    ledger.activate(house.workflow(house.trigger(key="event.data.key", cooldown=7200 * house.SECOND)))
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.catalogue == 3)
+        await bus.emit(house.event("b", key="a"))
+        await until(lambda: router.counts().get(("w", "t", "cooldown")) == 1)
+    assert len(ledger.runs) == 1
+
+
+async def _die_after(bus, ledger, events, runs):
+    router = Router(bus, ledger)
+    task = asyncio.get_running_loop().create_task(router.run())
+    await until(lambda: router.ready)
+    await bus.emit(*events)
+    await until(lambda: len(ledger.runs) == runs)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
