@@ -26,9 +26,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes in bytes, times in seconds; the defaults are documented in the reference."""
 
     body: int = 1 << 20
-    """One event or one delivery, unpacked."""
-    batch: int = 16 << 20
-    """A batch of events, unpacked."""
+    """One delivery as it is sent, and one event of a batch."""
+    unpacked: int = 8 << 20
+    """A delivery after unpacking, and a whole batch."""
+    batch: int = 10_000
+    """Events in one batch."""
     depth: int = 64
     """Nesting of JSON."""
     header: int = 32 << 10
@@ -37,16 +39,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: float = 15
     idle_seconds: float = 75
     """How long a connection may do nothing between two requests."""
-    connections: int = 4096
-    connections_per_address: int = 1024
+    connections: int = 1000
+    connections_per_address: int = 100
     waiting_bytes: int = 64 << 20
     """Bodies that are read and not yet stored, all together; beyond, requests are shed."""
-    waiting_seconds: float = 1.0
+    waiting_seconds: float = 0.5
     """When the oldest event waits longer than this for the bus, requests are shed."""
 
 
 async def read_body(request: web.BaseRequest, limits: Limits, most: int) -> bytes:
-    """The body, unpacked, at most `most` bytes. Raises `Refused` (400, 408, 413, 415)."""
+    """The body, unpacked: at most `most` bytes of it are read and `limits.unpacked` made. Raises `Refused` (400, 408,
+    413, 415).
+    """
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip", "deflate"}:
         raise refused("media-type", f"content encoding {encoding[:40]!r} is not taken; gzip and deflate are")
@@ -59,7 +63,7 @@ async def read_body(request: web.BaseRequest, limits: Limits, most: int) -> byte
         raw = await _in_time(request, limits.body_seconds, most)
     if len(raw) > most:
         raise _too_large(most)
-    return raw if encoding in {"", "identity"} else _unpack(raw, encoding, most)
+    return raw if encoding in {"", "identity"} else _unpack(raw, encoding, limits.unpacked)
 
 
 async def _in_time(request: web.BaseRequest, seconds: float, most: int) -> bytes:

@@ -44,12 +44,18 @@ class Listener:
     An exception of the handler becomes a problem document; `on_error` hears of those that are not refusals.
     """
 
-    def __init__(self, handler: Handler, limits: Limits | None = None, *, on_error: OnError | None = None) -> None:
-        """Nothing is bound yet."""
+    def __init__(
+        self, handler: Handler | web.Application, limits: Limits | None = None, *, on_error: OnError | None = None
+    ) -> None:
+        """Nothing is bound yet. An application (without start-up signals) is served as it would be by aiohttp."""
+        factory: Any = None
+        if isinstance(handler, web.Application):
+            made = handler._make_handler()  # noqa: SLF001 - the same server under another connection
+            handler, factory = made.request_handler, made.request_factory
         self._handler = handler
         self.limits = limits or Limits()
         self._on_error = on_error or _nobody_hears
-        self._server = _Server(self)
+        self._server = _Server(self, factory)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=5)
         self._sweep: asyncio.TimerHandle | None = None
         self._sockets: list[Path] = []
@@ -116,8 +122,8 @@ class Listener:
 
 
 class _Server(web.Server):
-    def __init__(self, listener: Listener) -> None:
-        super().__init__(listener.answer, access_log=None)
+    def __init__(self, listener: Listener, factory: Any) -> None:
+        super().__init__(listener.answer, request_factory=factory)
         self.listener = listener
 
     def __call__(self) -> RequestHandler:

@@ -1,0 +1,143 @@
+"""The one way in: sheds what can't be taken in time, tells doubles, publishes, and only then lets the door answer.
+
+Every HTTP source goes through it with checked lines. Nothing is acknowledged before the bus has it for good (G1), and
+nothing is remembered as known before that either (W13).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from eventflow import ports
+from eventflow.errors import Overloaded, StorageError, StorageFull
+from eventflow.ingest.lines import Checker, Lines
+from eventflow.ingest.rates import Rate
+from eventflow.ingest.recent import Recent
+from eventflow.observe.metrics import Metrics
+from eventflow.web.limits import Limits
+from eventflow.web.problems import overloaded, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eventflow.plugin import Bus
+
+FULL_RETRY = 10
+"""Seconds after which a sender may ask whether there is room on the disk again."""
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The answer: how many events are new and stored, how many were known already."""
+
+    accepted: int
+    duplicates: int
+
+
+class Sender:
+    """Somebody who sends: a token or a configured source; has a rate of its own."""
+
+    def __init__(self, name: str, rate: float | None, metrics: Metrics) -> None:
+        """`name` is a metric's label: a name out of the settings."""
+        self.name = name
+        self.rate = Rate(rate)
+        self.accepted = metrics.events_accepted.labels(name)
+        self.duplicates = metrics.events_duplicate.labels(name)
+
+
+class Gateway:
+    """Takes checked lines to the bus."""
+
+    def __init__(
+        self, bus: Bus, *, limits: Limits | None = None, metrics: Metrics | None = None, recent: Recent | None = None
+    ) -> None:
+        """The bus must be open when the first event comes."""
+        self.bus = bus
+        self.limits = limits or Limits()
+        self.metrics = metrics or Metrics()
+        self.recent = recent or Recent()
+        self.checker = Checker(bus.partitions, self.limits)
+        self._draining = False
+        self._bytes = 0
+        self._waiting: dict[object, int] = {}
+        self._longest = int(self.limits.waiting_seconds * ports.SECOND)
+
+    def sender(self, name: str, rate: float | None = None) -> Sender:
+        """Make a sender with its own rate (events a second)."""
+        return Sender(name, rate, self.metrics)
+
+    def drain(self) -> None:
+        """Take nothing more; what is being stored is finished and answered."""
+        self._draining = True
+
+    def look(self, sender: Sender, size: int) -> None:
+        """Ask before a body is read: raises `Refused` (429) or `Overloaded` (503). `size` as declared."""
+        if self._draining:
+            raise overloaded("draining", "this process is shutting down; send it again", 2)
+        sender.rate.check()
+        if self._bytes + size > self.limits.waiting_bytes:
+            raise overloaded("overloaded", "too much is waiting to be stored; send it again")
+        if self._waiting and ports.boot() - next(iter(self._waiting.values())) > self._longest:
+            raise overloaded("overloaded", "storing takes too long now; send it again")
+
+    async def accept(self, sender: Sender, lines: Lines, *, chosen: bool = True) -> Accepted:
+        """Store what is new; return once the bus has it.
+
+        `chosen`: the sender chose the ids, so a known id with another body is a conflict; else it is a duplicate.
+        Raises `Refused` (409), `Overloaded` (503) when nothing was stored or nobody knows.
+        """
+        duplicates = 0
+        if not self.recent.are_new(lines.keys):
+            lines, duplicates = self._sift(lines, chosen=chosen)
+            sender.duplicates.inc(duplicates)
+        if lines.entries:
+            await self._publish(lines)
+            sender.accepted.inc(len(lines.entries))
+            sender.rate.charge(len(lines.entries))
+            if lines.clamped:
+                self.metrics.events_clamped.labels(sender.name).inc(lines.clamped)
+        return Accepted(len(lines.entries), duplicates)
+
+    async def _publish(self, lines: Lines) -> None:
+        begun, mark = ports.boot(), object()
+        size = sum([len(entry.data) for entry in lines.entries])
+        self._waiting[mark] = begun
+        self._bytes += size
+        try:
+            ports.failpoint("accept.before")
+            await self.bus.publish(lines.entries)
+            ports.failpoint("accept.stored")
+        except StorageFull:
+            raise overloaded("storage", "there is no room to store events; send it again later", FULL_RETRY) from None
+        except Overloaded:
+            raise
+        except StorageError:
+            raise overloaded("storage", "the event may not have been stored; send it again later", 5) from None
+        finally:
+            del self._waiting[mark]
+            self._bytes -= size
+        self.recent.learn(lines.keys, lines.bodies)
+        self.metrics.accept_seconds.observe((ports.boot() - begun) / ports.SECOND)
+
+    def _sift(self, lines: Lines, *, chosen: bool) -> tuple[Lines, int]:
+        """Only what is new; a known identity with another body is a conflict where the sender chose the id."""
+        kept: list[int] = []
+        here: dict[int, int] = {}
+        for index, (key, body) in enumerate(zip(lines.keys, lines.bodies, strict=True)):
+            known = here.get(key)
+            known = self.recent.body(key) if known is None else known
+            if known is None:
+                here[key] = body
+                kept.append(index)
+            elif known != body and chosen:
+                where = f"line {index + 1}: " if len(lines.keys) > 1 else ""
+                raise refused("other-body", f"{where}an event with this source and id came before, with another body")
+        return _only(lines, kept), len(lines.keys) - len(kept)
+
+
+def _only(lines: Lines, kept: Sequence[int]) -> Lines:
+    return Lines(
+        [lines.entries[index] for index in kept], [lines.keys[index] for index in kept],
+        [lines.bodies[index] for index in kept], lines.clamped if kept else 0,
+    )  # fmt: skip
