@@ -1,0 +1,218 @@
+"""Opens the listeners: the public one for events, the private one and the Unix socket for the API.
+
+Also what belongs to being reachable: the token store with the first admin token, and `addresses.json`, which tells the
+command line where to knock.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+
+from eventflow import ports
+from eventflow.console.server import handler
+from eventflow.ingest.door import PublicDoor
+from eventflow.ingest.events import EventsDoor
+from eventflow.ingest.gateway import Gateway
+from eventflow.model.outcome import REASONS
+from eventflow.model.run import REASONS as RUN_REASONS
+from eventflow.observe.metrics import Metrics
+from eventflow.web.limits import Limits
+from eventflow.web.listener import Listener
+from eventflow.web.tokens import Tokens
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from aiohttp import web
+
+    from eventflow.app.house import Eventflow
+    from eventflow.model.outcome import Outcome
+    from eventflow.model.record import Ref
+    from eventflow.model.run import Run
+    from eventflow.model.workflow import Catalogue
+    from eventflow.plugin import Bus, Store
+    from eventflow.settings import Settings
+
+log = structlog.get_logger("eventflow.app")
+SOCKET_LIMIT = 100
+"""A Unix socket's path may not be longer on any system; a longer one goes to a short private folder."""
+ADMIN_TOKEN = "admin.token"  # noqa: S105 - the name of a file
+
+
+class Doors:
+    """The listeners of one house, and what the API asks of it (`console.House`)."""
+
+    def __init__(self, flow: Eventflow) -> None:
+        """Nothing is bound yet."""
+        self._flow = flow
+        self._listeners: list[Listener] = []
+        self._data = Path(flow.settings.data_dir)
+        self.measured = Metrics()
+        self.gateway: Gateway | None = None
+        self._accept: EventsDoor | None = None
+        self._tokens = Tokens()
+        self._short: tempfile.TemporaryDirectory[str] | None = None
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    async def open(self) -> dict[str, Any]:
+        """Bind everything and tell where: what `addresses.json` holds."""
+        settings = self._flow.settings
+        limits = limits_of(settings)
+        self._tokens = self._first_tokens(settings)
+        self.gateway = Gateway(self._flow.bus, limits=limits, metrics=self.measured)
+        self._accept = EventsDoor(self.gateway, self._tokens, rate=settings.limits.rate)
+        tls = _tls(settings)
+        public = PublicDoor({"/events": self._accept, **self._sources(settings)})
+        ports_ = {
+            "public": await self._listen(public, settings.listen.public, limits, tls),
+            "private": await self._listen(handler(self, limits=limits), settings.listen.private, limits, tls),
+        }
+        socket = self._socket_path()
+        local = self._listener(handler(self, trusted=True, limits=limits), limits)
+        await local.listen_unix(socket)
+        addresses = {**ports_, "socket": str(socket), "pid": os.getpid()}
+        _write(self._data / "addresses.json", msgspec.json.encode(addresses))
+        return addresses
+
+    async def close(self) -> None:
+        """Take nothing more; answer what is in progress; forget the addresses."""
+        if self.gateway is not None:
+            self.gateway.drain()
+        for listener in self._listeners:
+            await listener.close()
+        (self._data / "addresses.json").unlink(missing_ok=True)
+        if self._short is not None:
+            self._short.cleanup()
+
+    async def _listen(self, serve: Any, address: Any, limits: Limits, tls: ssl.SSLContext | None) -> str:
+        port = await self._listener(serve, limits).listen(address.host, address.port, tls=tls)
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        return f"{'https' if tls else 'http'}://{host}:{port}"
+
+    def _listener(self, serve: Any, limits: Limits) -> Listener:
+        listener = Listener(serve, limits, on_error=_failed)
+        self._listeners.append(listener)
+        return listener
+
+    def _first_tokens(self, settings: Settings) -> Tokens:
+        """Tokens of file and settings; at the very first start an admin token that only this user can read."""
+        given = [(one.name, one.scopes, one.secret.text()) for one in settings.tokens]
+        tokens = Tokens(self._data / "tokens.json", given)
+        place = self._data / ADMIN_TOKEN
+        if not place.exists() and not any(one.name == "admin" for one in tokens.all()):
+            _write(place, tokens.create("admin", ["admin"], made_by="first start").encode() + b"\n")
+        return tokens
+
+    def _sources(self, settings: Settings) -> dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]]:
+        return {}
+
+    def _socket_path(self) -> Path:
+        path = self._data.absolute() / "api.sock"
+        if len(os.fsencode(path)) < SOCKET_LIMIT:
+            return path
+        self._short = tempfile.TemporaryDirectory(prefix="eventflow-")
+        return Path(self._short.name) / "api.sock"
+
+    # --- what the API asks -------------------------------------------------------------------------------------------
+
+    @property
+    def bus(self) -> Bus:
+        """The log."""
+        return self._flow.bus
+
+    @property
+    def store(self) -> Store:
+        """Runs and journals."""
+        return self._flow.store
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The workflows in force."""
+        return self._flow.catalogue
+
+    @property
+    def tokens(self) -> Tokens:
+        """Who may what."""
+        return self._tokens
+
+    async def accept(self, request: web.BaseRequest) -> web.StreamResponse:
+        """`POST /events` for a caller that is already known."""
+        assert self._accept is not None  # noqa: S101 - the doors are open when a request comes
+        return await self._accept.take(request)
+
+    async def explain(self, ref: Ref) -> Sequence[Outcome]:
+        """What every trigger made of one stored event."""
+        return await self._flow.explain(ref)  # type: ignore[return-value]
+
+    async def explain_run(self, run: Run) -> Sequence[str]:
+        """The story of a run."""
+        return await self._flow.explain_run(run)
+
+    def trouble(self) -> dict[str, str]:
+        """What is not ready."""
+        return self._flow.trouble()
+
+    def metrics(self) -> bytes:
+        """The text format."""
+        return self.measured.text()
+
+    def drain(self) -> None:
+        """Begin to stop."""
+        ports.later(0.05, self._flow.drain)
+
+    def sentence(self, reason: str) -> str:
+        """The sentence for a reason code."""
+        return REASONS.get(reason) or RUN_REASONS.get(reason) or reason
+
+    def journal(self, lines: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Journal lines as objects."""
+        return [msgspec.json.decode(line) for line in lines]
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The doors' bounds out of the settings."""
+    given = settings.limits
+    return Limits(
+        body=given.body,
+        unpacked=given.decompressed,
+        depth=given.depth,
+        header=given.headers,
+        header_fields=given.fields,
+        header_seconds=given.head_time / ports.SECOND,
+        body_seconds=given.body_time / ports.SECOND,
+        connections=given.connections,
+        connections_per_address=given.per_address,
+        waiting_seconds=given.queue_age / ports.SECOND,
+    )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.listen.tls is None:
+        return None
+    import ssl
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.listen.tls.cert, settings.listen.tls.key)
+    return context
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write beside and rename, for this user only: a reader sees all of it or the old one."""
+    beside = path.with_suffix(".new")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    beside.replace(path)
+
+
+def _failed(error: BaseException, request: web.BaseRequest) -> None:
+    log.error("door.failed", method=request.method, path=request.path, error=repr(error), exc_info=error)

@@ -1,0 +1,307 @@
+"""Composition and life cycle: the house that knows every room, and introduces them to each other.
+
+`Eventflow` builds the house from settings, opens it from the bottom up and closes it from the door down:
+
+    open   data directory → bus → store → catalogue → executor → router → outbox → doors → addresses.json
+    close  doors (nothing new comes in) → router (decides what is there) → executor (lets calls end) → store → bus
+
+It never touches signals, the root logger or the loop policy, so it can live inside another program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import structlog
+
+from eventflow import ports
+from eventflow.app.doors import Doors
+from eventflow.app.rooms import build_bus, build_store, make_private
+from eventflow.errors import EventflowError, NotFound, StorageError
+from eventflow.execute.executor import Executor
+from eventflow.execute.inside import DOERS
+from eventflow.model import workflow as definitions
+from eventflow.model.event import Event, from_micros
+from eventflow.model.identity import partition_of
+from eventflow.model.record import Entry
+from eventflow.plugin import ActionContext
+from eventflow.plugin.action import Action
+from eventflow.plugin.registry import find
+from eventflow.route.explain import Explained, explain
+from eventflow.route.outbox import Outbox
+from eventflow.route.router import Router
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from eventflow.catalog import Loaded
+    from eventflow.model.commit import Commit
+    from eventflow.model.record import Ref
+    from eventflow.model.run import Run
+    from eventflow.model.workflow import Catalogue, Workflow
+    from eventflow.plugin import Bus, Store
+    from eventflow.plugin.store import Admitted
+    from eventflow.settings import Settings
+
+log = structlog.get_logger("eventflow.app")
+HOUSEKEEPING = 60.0
+"""Seconds between two rounds of retention."""
+
+
+class Eventflow:
+    """A whole eventflow in this process: `async with Eventflow(settings) as flow: await flow.emit(event)`.
+
+    `settings` as `eventflow.settings.load` gives them; a mapping is read as a settings file would be; None: the file
+    and the environment of the process.
+    """
+
+    def __init__(self, settings: Settings | Mapping[str, Any] | None = None, *, doors: bool = True) -> None:
+        """Only remember; `open` does it. `doors` false: no listener at all, events come by `emit`."""
+        self.settings = _settings(settings)
+        self.worker = "worker_" + ports.random_bytes(6).hex()
+        self.bus: Bus = build_bus(self.settings)
+        self.store: Store = build_store(self.settings)
+        self.catalogue: Catalogue = definitions.Catalogue()
+        self.problems: Sequence[Any] = ()
+        self.addresses: dict[str, Any] = {}
+        self.ended: asyncio.Event = asyncio.Event()
+        """Set when the house is to be closed: by `drain`, or because a room failed (`failure`)."""
+        self.failure: BaseException | None = None
+        self._actions: dict[str, Action] = {}
+        self._tasks = ports.Tasks(self._room_failed)
+        self._router = Router(
+            self.bus, self.store, group=self.worker, zone=self.settings.timezone or "UTC", on_commit=self._committed
+        )
+        self._outbox = Outbox(self.bus, self.store, worker=self.worker)
+        self._executor = Executor(
+            self.store, self._action, now=self.bus.now, worker=self.worker, secret=self._secret,
+            workflow=self._workflow, said=self._outbox.wake, concurrency=self.settings.limits.in_flight,
+        )  # fmt: skip
+        self._doors = Doors(self) if doors else None
+        self._open = False
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Open."""
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Drain and close."""
+        await self.close()
+
+    async def open(self) -> None:
+        """Be ready: everything stored is recovered, workflows are in force, the doors are open."""
+        make_private(Path(self.settings.data_dir))
+        try:
+            await self.bus.open()
+            await self.store.open()
+            await self._fix_partitions()
+            await self.reload()
+            self._tasks.spawn(self._executor.run(), "executor")
+            self._tasks.spawn(self._router.run(), "router")
+            self._tasks.spawn(self._outbox.run(), "outbox")
+            self._tasks.spawn(self._keep_house(), "housekeeping")
+            if self._doors is not None:
+                self.addresses = await self._doors.open()
+        except BaseException:
+            await self._let_go()
+            raise
+        self._open = True
+
+    async def ready(self) -> None:
+        """Wait until every partition is being decided."""
+        while not self._router.ready and self.failure is None:
+            await ports.sleep(0.005)
+
+    def drain(self) -> None:
+        """Ask for the house to be closed; whoever waits for `ended` does it."""
+        self.ended.set()
+
+    async def close(self) -> None:
+        """Take nothing more, finish what is in hand within `limits.drain`, let go. Safe to call twice."""
+        if not self._open:
+            return
+        self._open = False
+        if self._doors is not None:
+            await self._doors.close()
+        if self.failure is None:
+            self._router.drain()
+            self._outbox.drain()
+            await self._executor.drain(self.settings.limits.drain / ports.SECOND * 0.8)
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        await self._tasks.close()
+        await self._executor.close()
+        for part in (self.store, self.bus):
+            try:
+                await part.close()
+            except StorageError as error:
+                log.warning("app.close", error=str(error))
+
+    def _room_failed(self, name: str, error: BaseException) -> None:
+        """A room has died: the house cannot go on half."""
+        if self.failure is None:
+            self.failure = error
+            log.error("app.failed", room=name, error=str(error), exc_info=None if _known(error) else error)
+        self.ended.set()
+
+    async def _fix_partitions(self) -> None:
+        """N is what it was at the first start (W1)."""
+        fixed = int(await self.store.setting("partitions", str(self.bus.partitions)))
+        if fixed != self.bus.partitions:
+            raise StorageError(
+                f"this data directory was made for {fixed} data partitions and the bus has {self.bus.partitions}; "
+                "state would be looked for in the wrong place"
+            )
+
+    async def _keep_house(self) -> None:
+        """Retention, now and then; never above the lowest `memory_at` (W6)."""
+        while True:
+            await ports.sleep(HOUSEKEEPING)
+            try:
+                known = await self.store.partitions()
+                keep = {partition: memory_at for partition, (_, memory_at, _) in known.items()}
+                await self.bus.retain(lambda partition, keep=keep: keep.get(partition, 0))  # type: ignore[misc]
+                now = self.bus.now()
+                await self.store.prune(now - self.settings.retention.runs, now)
+            except StorageError as error:
+                log.warning("app.housekeeping", error=str(error))
+
+    # --- catalogue ---------------------------------------------------------------------------------------------------
+
+    async def reload(self) -> None:
+        """Read the workflows and put what is right into force.
+
+        A document with an error leaves the definition that was in force before, if there was one; every problem is in
+        `problems` and in the log.
+        """
+        loaded = self.read_catalogue()
+        self.problems = loaded.problems
+        for problem in loaded.problems:
+            log.warning("catalogue.problem", problem=str(problem))
+        _, before = await self.store.catalogue()
+        texts = {id_: definitions.encode(one) for id_, one in loaded.workflows.items()}
+        texts |= {id_: before[id_] for id_ in loaded.held if id_ in before}
+        number = await self.store.activate(texts, self.bus.now())
+        self.catalogue = definitions.Catalogue(number, {id_: definitions.decode(one) for id_, one in texts.items()})
+        self._router.wake()
+        log.info("catalogue.in_force", number=number, workflows=len(texts), held=sorted(loaded.held))
+
+    def read_catalogue(self) -> Loaded:
+        """What the folders of the settings hold, with every problem."""
+        from eventflow import catalog
+
+        known = catalog.Known(
+            action=self.known_action, secrets=frozenset(self.settings.secrets), timezone=self.settings.timezone
+        )
+        return catalog.load(
+            catalog.folders("workflows", [Path(folder) for folder in self.settings.workflows]),
+            known,
+            detectors=catalog.folders("detectors", [Path(folder) for folder in self.settings.detectors]),
+        )
+
+    def _workflow(self, id_: str) -> Workflow | None:
+        return self.catalogue.workflows.get(id_)
+
+    def _action(self, name: str) -> Action:
+        if name not in self._actions:
+            made = find("action", name, Action)  # type: ignore[type-abstract]
+            self._actions[name] = made(
+                ActionContext(
+                    egress_allow=tuple(self.settings.egress.allow),
+                    shell_allow=tuple(self.settings.shell.allow),
+                    directory=Path(self.settings.data_dir) / "work",
+                )
+            )
+        return self._actions[name]
+
+    def known_action(self, name: str) -> bool:
+        """Whether a workflow may use this action."""
+        try:
+            find("action", name, Action)  # type: ignore[type-abstract]
+        except EventflowError:
+            return name in DOERS
+        return True
+
+    def _secret(self, name: str) -> str:
+        if name not in self.settings.secrets:
+            raise NotFound(f"no secret {name!r}; give it in the settings: secrets: {{{name}: env:NAME}}")
+        return str(self.settings.secrets[name].text())
+
+    # --- events ------------------------------------------------------------------------------------------------------
+
+    async def emit(self, *events: Event) -> None:
+        """Store events; back once they survive what the bus declares."""
+        entries = [Entry(partition_of(event.key, self.bus.partitions), event.encode()) for event in events]
+        await self.bus.publish(entries)
+
+    def event(self, type_: str, data: Any = None, *, source: str = "embedded", subject: str | None = None) -> Event:
+        """A new event of now with an id of its own."""
+        return Event(
+            id=ports.random_bytes(12).hex(), source=source, type=type_, time=from_micros(ports.wall()),
+            subject=subject, data=data,
+        )  # fmt: skip
+
+    def _committed(self, commit: Commit, admitted: Admitted) -> None:
+        """Wake who has something to do now."""
+        if commit.firings or commit.reruns or commit.deliveries or commit.arrivals:
+            self._executor.wake()
+        if commit.outbox or admitted.runs:
+            self._outbox.wake()
+
+    # --- answers for the doors ---------------------------------------------------------------------------------------
+
+    async def explain(self, ref: Ref) -> Sequence[Explained]:
+        """What every trigger made of one stored event."""
+        record = (await self.bus.fetch([ref]))[0]
+        if record is None:
+            raise NotFound(f"no event {ref.handle}")
+        return explain(record, self.catalogue, self._router.verdicts, self.settings.timezone or "UTC")
+
+    async def explain_run(self, run: Run) -> Sequence[str]:
+        """What started the run, the path it took, each attempt."""
+        from eventflow.execute.explain import explain as explain_run
+
+        lines = [line.data for line in await self.store.read(run.id)]
+        return explain_run(run, lines)
+
+    def trouble(self) -> dict[str, str]:
+        """Check → sentence for everything that is not as it should be."""
+        found = {"router": self._router.trouble} if self._router.trouble else {}
+        if not self._open:
+            found["house"] = "starting"
+        if self.ended.is_set():
+            found["house"] = "closing"
+        return found
+
+    @property
+    def lag(self) -> dict[int, int]:
+        """Partition → offset decided up to."""
+        return dict(self._router.positions)
+
+    @property
+    def counts(self) -> dict[tuple[str, str, str], int]:
+        """(workflow, trigger, reason) → how often."""
+        return self._router.counts()
+
+    @property
+    def in_hand(self) -> int:
+        """Runs that are worked on now."""
+        return self._executor.in_hand
+
+
+def _settings(given: Settings | Mapping[str, Any] | None) -> Settings:
+    from eventflow import settings
+
+    if given is None:
+        return settings.load()
+    return settings.load(None, {}, dict(given)) if not isinstance(given, settings.Settings) else given
+
+
+def _known(error: BaseException) -> bool:
+    return isinstance(error, EventflowError)

@@ -1,0 +1,47 @@
+"""Makes bus and store as the settings say, and the directory they live in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eventflow import ports
+from eventflow.errors import SettingsError
+
+if TYPE_CHECKING:
+    from eventflow.plugin import Bus, Store
+    from eventflow.settings import Settings
+
+
+def make_private(directory: Path) -> None:
+    """The data directory, for this user only."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if directory.stat().st_mode & 0o077:
+        directory.chmod(0o700)
+
+
+def build_bus(settings: Settings) -> Bus:
+    """The event log. Raises `SettingsError` for one that this version does not have."""
+    if settings.bus.type == "memory":
+        from eventflow.buses.memory import MemoryBus
+
+        return MemoryBus(partitions=settings.bus.partitions)
+    if settings.bus.type == "sqlite":
+        from eventflow.buses.sqlite import SqliteBus
+
+        return SqliteBus(
+            Path(settings.data_dir) / "bus",
+            limit_bytes=settings.retention.size,
+            max_age=settings.retention.events / ports.SECOND,
+            patience=settings.limits.queue_age / ports.SECOND,
+        )
+    raise SettingsError(f"bus {settings.bus.url!r}: this version has sqlite: and memory:")
+
+
+def build_store(settings: Settings) -> Store:
+    """The store. Raises `SettingsError` for one that this version does not have."""
+    if settings.store == "sqlite:":
+        from eventflow.stores.sqlite import SqliteStore
+
+        return SqliteStore(Path(settings.data_dir) / "store.db")
+    raise SettingsError(f"store {settings.store!r}: this version has sqlite:")

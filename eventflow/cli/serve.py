@@ -1,0 +1,68 @@
+"""`eventflow serve`: run a whole eventflow in this process until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from eventflow.cli.doors import Door, options
+
+if TYPE_CHECKING:
+    from eventflow.app import Eventflow
+    from eventflow.settings import Settings
+
+
+@click.command()
+@options
+def command(door: Door) -> None:
+    """Take events in, decide, run workflows, until SIGTERM or Ctrl-C.
+
+    The first signal drains: nothing new is taken, what is in hand is finished or parked. A second one stops at once;
+    nothing that was acknowledged is lost by that either.
+    """
+    if sys.platform == "win32":
+        raise click.UsageError("serve runs on Linux and macOS; on Windows use WSL")
+    from eventflow import settings
+
+    sys.exit(asyncio.run(_serve(settings.load(door.config))))
+
+
+async def _serve(chosen: Settings) -> int:
+    from eventflow.app import Eventflow
+    from eventflow.observe.logs import set_up
+
+    set_up(chosen.log.level, chosen.log.format)
+    flow = Eventflow(chosen)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, flow, number)
+    await flow.open()
+    await flow.ready()
+    _say(flow)
+    await flow.ended.wait()
+    await flow.close()
+    if flow.failure is not None:
+        click.echo(f"error: {flow.failure}", err=True)
+        return 1
+    return 0
+
+
+def _stop(flow: Eventflow, number: int) -> None:
+    """Drain at the first signal; end at once at the second."""
+    if flow.ended.is_set():
+        os._exit(130 if number == signal.SIGINT else 143)
+    flow.drain()
+
+
+def _say(flow: Eventflow) -> None:
+    """One line where people will look first."""
+    click.echo(
+        f"eventflow is ready: {flow.addresses['public']} for events, {flow.addresses['private']} for the API, "
+        f"{len(flow.catalogue.workflows)} workflows in force",
+        err=True,
+    )
