@@ -96,7 +96,7 @@ class Metrics:
         kind = Counter if meter.kind == "counter" else Gauge
         return kind(name, meter.help, meter.labels, registry=self.registry)
 
-    def text(self) -> bytes:
+    def expose(self) -> bytes:
         """All of them in the Prometheus text format; see `CONTENT_TYPE`."""
         return generate_latest(self.registry)
 

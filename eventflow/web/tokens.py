@@ -93,10 +93,10 @@ class Tokens:
             raise refused("scope", f"this token does not carry the scope {scope}")
         return token
 
-    def all(self) -> list[Token]:
+    def list(self) -> tuple[Token, ...]:
         """All tokens by name. The hashes are no secrets, but nothing for people either."""
         self._refresh()
-        return sorted(self._by_hash.values(), key=lambda token: token.name)
+        return tuple(sorted(self._by_hash.values(), key=lambda token: token.name))
 
     def create(
         self,
@@ -123,7 +123,7 @@ class Tokens:
         made = Token(
             name=name, scopes=wanted, hash=_hash(secret), created=ports.wall(), expires=expires, made_by=made_by
         )
-        self._save([*self._kept(), made])
+        self._save((*self._kept(), made))
         return secret
 
     def revoke(self, name: str) -> None:
@@ -132,13 +132,13 @@ class Tokens:
         if any(token.name == name for token in self._given):
             raise Conflict(f"the token {name!r} stands in the settings; remove it there")
         kept = self._kept()
-        left = [token for token in kept if token.name != name]
+        left = tuple(token for token in kept if token.name != name)
         if len(left) == len(kept):
             raise NotFound(f"there is no token {name!r}")
         self._save(left)
 
-    def _kept(self) -> list[Token]:
-        return [token for token in self._by_hash.values() if token not in self._given]
+    def _kept(self) -> tuple[Token, ...]:
+        return tuple(token for token in self._by_hash.values() if token not in self._given)
 
     def _refresh(self) -> None:
         if self._path is None:
@@ -160,7 +160,7 @@ class Tokens:
     def _load(self, kept: Iterable[Token]) -> None:
         self._by_hash = {token.hash: token for token in (*kept, *self._given)}
 
-    def _save(self, kept: list[Token]) -> None:
+    def _save(self, kept: tuple[Token, ...]) -> None:
         """Write beside and rename, so that no reader sees half a file and a crash keeps the old one."""
         if self._path is None:
             raise SettingsError("tokens cannot be made here: there is no file to keep them in")
