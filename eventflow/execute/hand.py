@@ -91,9 +91,10 @@ class Hand:
         if self.look:
             await self._look()
         now = self.owner.now()
-        back = self.returned
+        frontier = await self._frontier(now)
+        back = tuple(self.returned)  # with `live` at one moment; more may come back while this is being written
         progress = advance(
-            self.course, self.given, now=now, frontier=await self._frontier(now), returned=back,
+            self.course, self.given, now=now, frontier=frontier, returned=back,
             alive=frozenset(self.live), admitted=self.status in {"running", "waiting"}, rest=self.owner.draining,
             earlier=self.earlier,
         )  # fmt: skip
