@@ -94,6 +94,15 @@ class House:
         self.kills: list[float] = []
         self.log = (root / "serve.log").open("ab")
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Leave no process and no open file behind."""
+        if self.process is not None and self.process.returncode is None:
+            await self.kill()
+        self.log.close()
+
     async def start(self, *, ready: float = 30, env: dict[str, str] | None = None) -> None:
         """Start and wait until it is ready."""
         self.process = await asyncio.create_subprocess_exec(

@@ -67,8 +67,10 @@ KEYS = 40
 
 async def storm(tmp_path: Path, seed: int, rounds: int) -> dict[str, Any]:
     rng = random.Random(seed)
-    async with Sink(rng) as sink:
-        house = House(tmp_path, sink.url, {"plain": PLAIN, "counted": COUNTED})
+    async with (
+        Sink(rng) as sink,
+        House(tmp_path, sink.url, {"plain": PLAIN, "counted": COUNTED}) as house,
+    ):
         sender = Sender(house, rng)
         await house.start()
         senders = [asyncio.ensure_future(sender.run(f"s{n}", pause=0.08, keys=KEYS)) for n in range(8)]
