@@ -35,15 +35,29 @@ def every(steps: tuple[Step, ...]) -> Iterator[Step]:
 
 
 def handlers(workflow: Workflow) -> frozenset[str]:
-    """The names of the steps that only a failure leads to."""
+    """The names of the steps that only a failure leads to.
+
+    A step with `max_visits` that only later steps of the normal order name is none: they lead back to it.
+    """
     normal: set[str] = set()
-    failing = {fallback.action for fallback in workflow.fallback}
-    names = set()
-    for step in every(workflow.steps):
-        names.add(step.name)
+    failing: dict[str, set[str]] = {fallback.action: {""} for fallback in workflow.fallback}
+    places: dict[str, int] = {"": -1}
+    revisited = set()
+    for place, step in enumerate(every(workflow.steps)):
+        places[step.name] = place
+        if step.max_visits is not None:
+            revisited.add(step.name)
         conditions = step.conditions
-        failing |= {target for target in (conditions.failure, conditions.timeout, conditions.cancelled) if target}
+        for target in (conditions.failure, conditions.timeout, conditions.cancelled):
+            if target:
+                failing.setdefault(target, set()).add(step.name)
         normal |= {target for target in (conditions.success, conditions.skipped) if target}
         if isinstance(step.do, Decision):
             normal |= {case.then for case in step.do.cases}
-    return frozenset((failing - normal - WORDS) & names)
+    found = (failing.keys() - normal - WORDS) & places.keys()
+    back = {
+        name
+        for name in found & revisited
+        if all(by == name or (places[by] > places[name] and by not in found) for by in failing[name])
+    }
+    return frozenset(found - back)
