@@ -6,6 +6,7 @@ command line where to knock.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ import structlog
 
 from eventflow import ports
 from eventflow.console.server import handler
+from eventflow.errors import Conflict
 from eventflow.ingest.door import PublicDoor
 from eventflow.ingest.events import EventsDoor
 from eventflow.ingest.gateway import Gateway
@@ -107,8 +109,9 @@ class Doors:
         given = [(one.name, one.scopes, one.secret.text()) for one in settings.tokens]
         tokens = Tokens(self._data / "tokens.json", given)
         place = self._data / ADMIN_TOKEN
-        if not place.exists() and not any(one.name == "admin" for one in tokens.all()):
-            _write(place, tokens.create("admin", ["admin"], made_by="first start").encode() + b"\n")
+        if not place.exists():
+            with contextlib.suppress(Conflict):
+                _write(place, tokens.create("admin", ["admin"], made_by="first start").encode() + b"\n")
         return tokens
 
     def _sources(self, settings: Settings) -> dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]]:

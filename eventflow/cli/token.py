@@ -37,7 +37,7 @@ def create(door: Door, name: str, scopes: tuple[str, ...]) -> None:
 @options
 def list_(door: Door) -> None:
     """All tokens and what they may."""
-    found = _tokens(door).all()  # type: ignore[attr-defined]
+    found = _tokens(door).list()  # type: ignore[attr-defined]
     if door.as_json:
         door.print_json({"items": [{"name": one.name, "scopes": list(one.scopes)} for one in found]})
         return
