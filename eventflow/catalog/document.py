@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from eventflow.catalog.problems import CODES, Problem, Severity, severity
 
 if TYPE_CHECKING:
     from eventflow.catalog.nodes import Node, Scalar
+
+
+_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""What the parser takes for the end of a line."""
 
 
 class Expression(NamedTuple):
@@ -38,7 +43,7 @@ class Document:
     def line(self, number: int) -> str:
         """A line of the text by its number from 1; nothing beyond the end."""
         if self._lines is None:
-            self._lines = self.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+            self._lines = _BREAK.split(self.text)
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
 
     def report(

@@ -27,6 +27,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     "step": _STEP,
     "with": (*_STEP, "secrets"),
     "result": (*_STEP, "result"),
+    "metric": _STEP,
     "alert": (*STATS, "stats", "vars"),
     "alert_with": ("stats", "workflow", "run", "vars", "secrets"),
 }
@@ -51,7 +52,7 @@ def compiled(text: str, where: str, scope: tuple[str, ...], template: bool) -> F
 
 @lru_cache(maxsize=1_000)
 def _env(where: str, scope: tuple[str, ...]) -> match.Env:
-    names = (*NAMES[where], *scope, *(("loop",) if scope else ()))
+    names = (*NAMES[where], *scope, *(("loop",) if "steps" in NAMES[where] else ()))
     return match.Env(dict.fromkeys(names))
 
 
@@ -60,7 +61,10 @@ def check(doc: Document, known: Mapping[str, Collection[str] | None]) -> None:
     for one in doc.expressions:
         paths, problems = compiled(one.text, one.place, one.scope, one.template)
         for problem in problems:
-            _report(doc, one, problem)
+            if one.place != "metric" or problem.code != "E321":  # metrics have functions of their own, not there yet
+                _report(doc, one, problem)
+        if not one.scope and any(path[0] == "loop" for path in paths):
+            doc.report("E320", one.node, "'loop' exists inside the steps of a loop only")
         for path in paths:
             members = known.get(path[0]) if len(path) > 1 and path[0] in CHECKED else None
             if members is not None and path[1] not in members:

@@ -44,8 +44,8 @@ class Fields:
         return self.values.get(key, default)
 
     def given(self, *keys: str) -> list[str]:
-        """Those of the keys that were written, readable or not."""
-        return [key for key in keys if key in self.node.values]
+        """Those of the keys that were written, readable or not, in the document's order."""
+        return [key for key in self.node.values if key in keys]
 
     def at(self, key: str) -> Node:
         """The node of a key's value, or of the mapping."""

@@ -107,8 +107,9 @@ def _unreachable(doc: Document, block: tuple[Read, ...], taken: frozenset[str], 
             continue
         seen.add(place)
         todo.extend(_ways(block, place, places, taken))
-    for place, step in enumerate(block):
-        if place not in seen:
+    reached = {block[place].name for place in seen}
+    for step in block:
+        if step.name not in reached:
             doc.report(
                 "W220", _name(step), f"nothing leads to step '{step.name}'", "name it as a target, or take it out"
             )

@@ -70,7 +70,7 @@ def fits(wanted: Input, value: Any) -> str | None:
         import re2
 
         try:
-            if re2.fullmatch(wanted.pattern, value) is None:
+            if re2.compile(wanted.pattern, _quiet()).fullmatch(value) is None:
                 return f"does not match {wanted.pattern}"
         except re2.error:
             return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eventflow.catalog import durations
 from eventflow.catalog.document import Expression
-from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence
+from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence, Unread
 from eventflow.catalog.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ class Kind:
         return {}
 
     def wrong(self, doc: Document, node: Node, suggestion: str = "") -> Any:
-        """Note that the value is of another kind."""
+        """Note that the value is of another kind, unless it could not even be read."""
+        if isinstance(node, Unread):
+            return INVALID
         doc.report("E200", node, f"expected {self.says}, found {shown(node)}", suggestion)
         return INVALID
 

@@ -69,7 +69,7 @@ MONITORING: Final = Shape(
                         "metric",
                         {
                             "name": Key(Text(r"[a-z][a-z0-9_]*", "a metric's name"), "its name", needed=True),
-                            "value": Key(Cel("step"), "CEL: its value at the end of a run", needed=True),
+                            "value": Key(Cel("metric"), "CEL: its value at the end of a run", needed=True),
                             "type": Key(OneOf("gauge", "counter", "histogram"), "default gauge"),
                         },
                         build=_metric,

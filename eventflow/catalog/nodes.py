@@ -20,6 +20,16 @@ class Node:
         raise NotImplementedError
 
 
+class Unread(Node):
+    """A place whose value could not be read; the problem is already noted."""
+
+    __slots__ = ()
+
+    def plain(self) -> Any:
+        """Nothing."""
+        return None
+
+
 class Scalar(Node):
     """A single value. `text` is what was written, `style` how: "" for unquoted, else `'`, `"`, `|` or `>`."""
 

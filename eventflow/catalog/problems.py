@@ -104,6 +104,18 @@ E310 unclosed-template: A `${{` without its `}}`.
 E311 macro: A macro (`has`, `exists`, `map`, …) with the wrong arguments.
 E320 unknown-name: A name that does not exist where the expression stands.
 E321 unknown-function: A function that does not exist.
+E331 too-big: An expression of more than 2,000 parts.
+E332 nested-loops: Loops inside loops, deeper than two, or over lists written inside lists.
+E333 too-costly: An expression that could take too many steps for one event.
+E334 too-long: An expression of more than 16,384 characters.
+E340 unknown-field: A field that the event, or the value, does not have.
+E341 never-equal: A comparison whose two sides can never be equal, because they are of different kinds.
+E342 never-has: An `in` that can never be true, because nothing of this kind is in the list.
+E343 no-order: `<` or `>` between kinds that have no order.
+E344 alphabetical: `<` or `>` between words whose order is not that of the alphabet; write `at_least(word, floor)`.
+E345 no-condition: Something else than true or false where a condition is wanted.
+E346 wrong-type: A function or operator with an argument of the wrong kind.
+E347 always-fails: An expression that fails whatever the event says.
 E330 no-rule-path: A decision without `default`, or a decision by rule without any `when`: nothing could decide.
 W310 approving-default: The default of a question to people approves: silence would be taken for a yes.
 W320 retry: `retry` on a step that is not idempotent: a try that did happen may happen again.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import yaml
 
-from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence
+from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence, Unread
 from eventflow.catalog.scalars import NotJson, resolve
 from eventflow.catalog.traps import about_comment, about_error, about_tag
 
@@ -98,11 +98,9 @@ class _Builder:
             return self.alias(event, depth)
         return self.collection(event, depth + 1)
 
-    def scalar(self, event: Any, depth: int) -> Scalar:
+    def scalar(self, event: Any, depth: int) -> Node:
         mark, text, style = event.start_mark, event.value, event.style or ""
         line, column = mark.line + 1, mark.column + 1
-        if event.tag is not None:
-            about_tag(self.doc, event)
         value: Any = text
         if not style and event.tag is None:
             try:
@@ -111,7 +109,10 @@ class _Builder:
                 self.doc.report("E114", (line, column), str(error), "put it in quotes if it is meant as text")
             if value is None and not text:
                 about_comment(self.doc, line, column)
-        node = Scalar(line, column, text, value, style)
+        node: Node = Scalar(line, column, text, value, style)
+        if event.tag is not None:
+            about_tag(self.doc, event)
+            node = Unread(line, column)
         self.size += 1
         self.height = max(self.height, depth)
         if event.anchor is not None:

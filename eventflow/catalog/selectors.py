@@ -109,7 +109,7 @@ WAIT: Final = Shape(
 )
 
 
-def wait(doc: Document, node: Node) -> Any:
+def wait(doc: Document, node: Node) -> dict[str, Any]:
     """What `with` of a `wait.event` step holds, its `match` written out."""
     given = WAIT.read(doc, node)
     if given is INVALID:

@@ -43,7 +43,11 @@ def about_error(doc: Document, error: yaml.MarkedYAMLError) -> None:
     mark: Any = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     before: Any = error.context_mark
-    if "\t" in doc.line(line)[: max(column, 1)] and "cannot start any token" in str(error.problem):
+    if "maximum nesting depth" in str(error.problem):
+        doc.report("E109", (line, column), "nested far too deep", "is this a workflow?")
+        return
+    tabs = "\t" in doc.line(line)[: max(column, 1)] and "cannot start any token" in str(error.problem)
+    if tabs or "tab character" in str(error.problem):
         doc.report("E108", (line, column), "a tab where YAML wants spaces", "indent with spaces")
         return
     for number in dict.fromkeys((line, before.line + 1 if before else line, line - 1)):

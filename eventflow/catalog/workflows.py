@@ -9,7 +9,7 @@ import msgspec
 
 from eventflow.catalog import expressions, graph, lint, monitoring, selectors
 from eventflow.catalog.failures import CONCURRENCY, HANDLING
-from eventflow.catalog.fields import Fields, Key, ListOf, MapOf, Shape
+from eventflow.catalog.fields import Fields, Key, ListOf, MapOf, Shape, not_yet
 from eventflow.catalog.inputs import INPUT, fits
 from eventflow.catalog.kinds import INVALID, Anything, Bool, Cel, Duration, Number, OneOf, Text, slug
 from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence
@@ -31,6 +31,8 @@ SYNONYMS: Final = {
     "automations": "automation",
     "orchestrations": "orchestration",
 }
+LATER: Final = frozenset(("run.compensate",))
+"""Actions of the engine itself that it does not run yet."""
 ALIASES: Final = frozenset(("send_alert", "notify"))
 """Actions without a dot: the default channel."""
 NAMES: Final = Text(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}", "a name that expressions can use")
@@ -145,7 +147,7 @@ def build(doc: Document, node: Node, path: str, known: Known) -> Workflow | None
         outputs={name: f"${{{{ {text} }}}}" for name, text in fields.get("outputs", {}).items()},
         triggers=tuple(trigger for trigger, _ in triggers if trigger is not None),
         concurrency=fields.get("concurrency") or Concurrency(), steps=built(steps),
-        retry=handling.get("retry_strategy") or Retry(), fallback=tuple(fallback for fallback, _ in fallbacks),
+        retry=handling.get("retry_strategy") or Retry(), fallback=tuple(fallback for fallback, _ in fallbacks if fallback.action),
         timeout=handling.get("timeout"), **more,
     )  # fmt: skip
     graph.check(doc, workflow, steps)
@@ -190,6 +192,9 @@ def _around(doc: Document, fields: Fields, workflow: Workflow, known: Known) -> 
 
 
 def _action(doc: Document, at: Node, name: str, known: Known, *, later: bool = False) -> None:
+    if name in LATER:
+        not_yet(doc, at, name)
+        return
     if known.action is None:
         return
     answer = known.action(name)

@@ -1,0 +1,50 @@
+"""Documents broken as people break them: each is answered with exactly these codes in exactly these lines."""
+
+from pathlib import Path
+
+import pytest
+
+from eventflow.catalog import CODES, Known, check
+
+FOLDER = Path(__file__).parents[2] / "fixtures/documents/broken"
+BUILT_IN = {
+    "debug.log", "http.request", "shell.run", "event.emit", "workflow.run", "wait.event", "wait.duration", "wait.until",
+    "run.annotate",
+}  # fmt: skip
+KNOWN = Known(action=lambda name: name in BUILT_IN, detectors={"latency-anomaly"})
+
+
+def documents():
+    return sorted(FOLDER.glob("*.yaml"))
+
+
+def expected(text):
+    head = text.splitlines()[0]
+    assert head.startswith("# expected: ")
+    return sorted(tuple(word.split("@")) for word in head.removeprefix("# expected: ").split())
+
+
+def test_there_are_enough_of_them():
+    assert len(documents()) >= 100
+
+
+@pytest.mark.parametrize("file", documents(), ids=lambda file: file.stem)
+def test_a_broken_document_is_told_where_and_what(file):
+    text = file.read_text()
+    found = check(text.encode(), file.stem, file=file.name, known=KNOWN)
+    told = sorted((problem.code, str(problem.line)) for problem in found.problems if problem.severity != "note")
+    assert told == expected(text), "\n".join(map(str, found.problems))
+    errors = any(problem.severity == "error" for problem in found.problems)
+    assert not (errors and found.active)
+
+
+@pytest.mark.parametrize("file", documents(), ids=lambda file: file.stem)
+def test_every_problem_stands_where_something_is(file):
+    text = file.read_text()
+    for problem in check(text.encode(), file.stem, file=file.name, known=KNOWN).problems:
+        assert problem.code in CODES
+        lines = text.split("\n")
+        assert 1 <= problem.line <= len(lines)
+        assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
+        assert problem.source == lines[problem.line - 1]
+        assert str(problem).startswith(f"{file.name}:{problem.line}:{problem.column}  {problem.code} ")
