@@ -21,9 +21,12 @@ from eventflow.errors import Conflict
 from eventflow.ingest.door import PublicDoor
 from eventflow.ingest.events import EventsDoor
 from eventflow.ingest.gateway import Gateway
+from eventflow.ingest.source import SourceDoor, door_path
 from eventflow.model.outcome import REASONS
 from eventflow.model.run import REASONS as RUN_REASONS
 from eventflow.observe.metrics import Metrics
+from eventflow.plugin import Source, SourceContext
+from eventflow.plugin.registry import find
 from eventflow.web.limits import Limits
 from eventflow.web.listener import Listener
 from eventflow.web.tokens import Tokens
@@ -115,7 +118,14 @@ class Doors:
         return tokens
 
     def _sources(self, settings: Settings) -> dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]]:
-        return {}
+        """Path → door of every configured source. Raises `SettingsError`, `ComponentError`."""
+        assert self.gateway is not None  # noqa: S101 - made just before
+        doors: dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]] = {}
+        for name, given in settings.sources.items():
+            made: type[Source] = find("source", given.type, Source)  # type: ignore[type-abstract]
+            source = made(SourceContext(name, given.given(), given.secrets()))
+            doors[door_path(name, given.path)] = SourceDoor(self.gateway, source)
+        return doors
 
     def _socket_path(self) -> Path:
         path = self._data.absolute() / "api.sock"

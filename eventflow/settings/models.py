@@ -154,8 +154,8 @@ class SourceSettings(Model):
         return value
 
     def given(self) -> dict[str, Any]:
-        """What a source is made from: everything but its secrets, as JSON values."""
-        return self.model_dump(mode="json", exclude={"auth": {"secrets"}}, exclude_none=True)
+        """What a source is made from: everything but its secrets; durations in microseconds."""
+        return self.model_dump(exclude={"auth": {"secrets"}}, exclude_none=True)
 
     def secrets(self) -> tuple[bytes, ...]:
         """The live secrets, newest first. Raises `SettingsError` for one that can't be had."""

@@ -77,7 +77,7 @@ def _path(value: Any, info: ValidationInfo) -> Any:
     return folder / Path(value).expanduser()
 
 
-Duration = Annotated[int, BeforeValidator(_duration), PlainSerializer(durations.show)]
+Duration = Annotated[int, BeforeValidator(_duration), PlainSerializer(durations.show, when_used="json")]
 """Written as `30s`, `2h`; held in microseconds."""
 Size = Annotated[int, BeforeValidator(_size)]
 """Written as `10 MiB`, `512 kB` or a number of bytes."""
