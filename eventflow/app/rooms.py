@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,3 +46,14 @@ def build_store(settings: Settings) -> Store:
 
         return SqliteStore(Path(settings.data_dir) / "store.db")
     raise SettingsError(f"store {settings.store!r}: this version has sqlite:")
+
+
+def secrets_of(settings: Settings) -> list[bytes]:
+    """Every secret of the settings that can be had now, so that the log can strike them out."""
+    named = [*settings.secrets.values(), *(one.secret for one in settings.tokens)]
+    named += [secret for source in settings.sources.values() for secret in source.auth.secrets]
+    found = []
+    for secret in named:
+        with contextlib.suppress(SettingsError):
+            found.append(secret.reveal())
+    return found

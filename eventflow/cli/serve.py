@@ -34,9 +34,10 @@ def command(door: Door) -> None:
 
 async def _serve(chosen: Settings) -> int:
     from eventflow.app import Eventflow
-    from eventflow.observe.logs import set_up
+    from eventflow.app.rooms import secrets_of
+    from eventflow.observe.logs import configure
 
-    set_up(chosen.log.level, chosen.log.format)
+    configure(level=chosen.log.level, format=chosen.log.format, secrets=secrets_of(chosen))
     flow = Eventflow(chosen)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
