@@ -27,6 +27,8 @@ def _cancel(turn: Turn, item: InboxItem) -> None:
     reason = str(item.payload.get("reason") or "by_person")
     note = str(item.payload.get("comment") or "")
     turn.write(Heard(at=turn.now, item=item.id, kind="cancel", effect="taken", by=by, note=note))
+    for later in turn.course.new_items():  # an end names the last item it has read, so all are dealt with before it
+        turn.write(Heard(at=turn.now, item=later.id, kind=later.kind, effect="late", note="the run was cancelled"))
     ending.cancel(turn, reason)
 
 
