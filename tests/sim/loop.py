@@ -2,8 +2,8 @@
 
 It runs the real router, executor and stores, one handle at a time. Every handle belongs to a node (a simulated process,
 told by a context variable); a killed node's handles are never run again: no `finally`, no `except CancelledError`, as
-under `kill -9`. Time passes a little with every step, so that an await which takes no time cannot hide a fault, and
-jumps to the next timer when nothing is ready.
+under `kill -9`. A frozen node's handles are kept aside until it thaws, as under SIGSTOP. Time passes a little with
+every step, so that an await which takes no time cannot hide a fault, and jumps to the next timer when nothing is ready.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
+import zlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 NODE: contextvars.ContextVar[str] = contextvars.ContextVar("node", default="")
+"""Which simulated process a handle belongs to; empty for the world outside."""
 
 
 class Stuck(Exception):
     """Nothing is ready, no timer is set, and what was waited for has not come; or it took too many steps."""
+
+
+class Killed(BaseException):
+    """The process ends in the middle of a step. Nothing of it runs again, so nobody ever catches this for long."""
 
 
 class NoSelector:
@@ -35,7 +41,7 @@ class NoSelector:
 
 
 class SimLoop(asyncio.BaseEventLoop):
-    """A loop for `world.World`; `rng` decides what runs next."""
+    """A loop for `world.World`; `rng` decides what runs next and how long it took."""
 
     def __init__(self, rng: random.Random, *, max_steps: int = 3_000_000) -> None:
         super().__init__()
@@ -47,12 +53,46 @@ class SimLoop(asyncio.BaseEventLoop):
         self.max_steps = max_steps
         self.node_steps: dict[str, int] = {}
         self.dead: set[str] = set()
+        self.frozen: dict[str, list[Any]] = {}
         self.graveyard: list[Any] = []
+        self.errors: list[dict[str, Any]] = []
         self.on_step: Callable[[str, int], None] | None = None
         self.trace = 0
+        self._born: list[asyncio.Task[Any]] = []
+        self._prune_at = 256
+        self.set_task_factory(SimLoop._task)
+        self.set_exception_handler(SimLoop._note)
 
     def time(self) -> float:
         return self.now
+
+    # --- nodes -------------------------------------------------------------------------------------------------------
+
+    def spawn(self, node: str, work: Coroutine[Any, Any, Any], name: str = "") -> asyncio.Task[Any]:
+        """Start `work` as a part of `node`."""
+        context = contextvars.copy_context()
+        context.run(NODE.set, node)
+        return self.create_task(work, name=name or node, context=context)
+
+    def thaw(self, node: str) -> None:
+        """Run what a frozen node has missed."""
+        self._ready.extend(self.frozen.pop(node, ()))
+
+    def _task(self, work: Coroutine[Any, Any, Any], **named: Any) -> asyncio.Task[Any]:
+        """Keep every task: one that nobody holds any more would be closed, and a killed one must not clean up."""
+        task: asyncio.Task[Any] = asyncio.Task(work, loop=self, **named)
+        if len(self._born) > self._prune_at:
+            self._born = [one for one in self._born if not one.done()]
+            self._prune_at = 2 * len(self._born) + 256
+        self._born.append(task)
+        return task
+
+    def _note(self, context: dict[str, Any]) -> None:
+        """An exception that nobody took. Those of dead nodes are their own business."""
+        if not isinstance(context.get("exception"), Killed):
+            self.errors.append(context)
+
+    # --- steps -------------------------------------------------------------------------------------------------------
 
     def _process_events(self, event_list: list[Any]) -> None:
         pass
@@ -84,32 +124,64 @@ class SimLoop(asyncio.BaseEventLoop):
         if handle._cancelled:
             return
         node = handle._context.get(NODE, "")
-        if node in self.dead:
-            self.graveyard.append(handle)
+        if node in self.frozen:
+            self.frozen[node].append(handle)
             return
-        self._count(node)
+        if node not in self.dead:
+            self._count(node)
         if node in self.dead:
             self.graveyard.append(handle)
             return
         handle._run()
 
     def _draw(self) -> Any:
-        index = self.rng.randrange(len(self._ready))
-        self._ready.rotate(-index)
-        handle = self._ready.popleft()
-        self._ready.rotate(index)
+        ready = self._ready
+        if len(ready) == 1:
+            return ready.popleft()
+        index = int(self.rng.random() * len(ready))
+        ready.rotate(-index)
+        handle = ready.popleft()
+        ready.rotate(index)
         return handle
 
     def _count(self, node: str) -> None:
         self.steps += 1
         if self.steps > self.max_steps:
             raise Stuck(f"still not over after {self.steps} steps, at {self.now:.3f}")
-        self.now += self.rng.random() * (0.0002 if self.rng.random() < 0.9 else 0.02)
-        self.trace = hash((self.trace, node, round(self.now, 9)))
+        drawn = self.rng.random()
+        self.now += drawn * 0.0002 if drawn < 0.9 else (drawn - 0.9) * 0.2
+        self.trace = zlib.crc32(f"{node} {self.now:.9f}".encode(), self.trace)
         if node:
             count = self.node_steps[node] = self.node_steps.get(node, 0) + 1
             if self.on_step is not None:
                 self.on_step(node, count)
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def bury(self) -> None:
+        """Let every unfinished coroutine end now, quietly: the simulation is over and nothing they do counts."""
+        for task in self._born:
+            if task.done():
+                task.exception() if not task.cancelled() else None
+                continue
+            task._log_destroy_pending = False
+            close(task.get_coro())
+        self._born.clear()
+        self.graveyard.clear()
+        self.frozen.clear()
+        self._ready.clear()
+        self._scheduled.clear()
+        self.close()
+
+
+def close(coroutine: Any) -> None:
+    """End a coroutine, whatever its `finally` blocks still want to wait for."""
+    for _ in range(50):
+        try:
+            coroutine.close()
+        except BaseException:  # noqa: BLE001, S112 - it is to end, not to succeed
+            continue
+        return
 
 
 def run(loop: SimLoop, work: Coroutine[Any, Any, Any]) -> Any:

@@ -1,0 +1,211 @@
+"""A simulated process: bus and store, router, executor and outbox, started again whenever it dies.
+
+An embedded node opens its own files and dies with its handles on them; the next life opens them afresh. A node of a
+group shares a bus and a store that live elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import sink
+from lines import BusLine, Line
+from loop import Killed
+
+from eventflow.buses.memory import MemoryBus
+from eventflow.buses.sqlite import SqliteBus
+from eventflow.errors import Refused, StorageBusy, StorageError, StorageFull, StorageLost
+from eventflow.execute.executor import Executor
+from eventflow.model.workflow import encode
+from eventflow.route.inputs import complete
+from eventflow.route.outbox import Outbox
+from eventflow.route.router import Router
+from eventflow.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from lines import Group
+    from world import World
+
+    from eventflow.model.record import Entry
+    from eventflow.model.workflow import Workflow
+
+LEASE = 5_000_000
+"""How long an executor holds a run without renewing, in simulations: short, so that leases do run out."""
+
+
+class House:
+    """Where a node's bus and store come from."""
+
+    def __init__(self, world: World, *, partitions: int = 1, shared: bool = False, **bus: Any) -> None:
+        self.world, self.partitions, self.shared = world, partitions, shared
+        self._settings = bus
+        self.broker = MemoryBus(partitions=partitions, **bus) if partitions != 1 or shared else None
+        self.store_path = world.folder / "store" / "store.sqlite"
+        self.bus_path = world.folder / "log"
+        self.server = SqliteStore(self.store_path) if shared else None
+
+    async def open(self) -> None:
+        """Start what lives outside of the nodes."""
+        if self.broker is not None:
+            await self.broker.open()
+        if self.server is not None:
+            await self.server.open()
+
+    def bus(self) -> Any:
+        return self.broker if self.broker is not None else SqliteBus(self.bus_path, spare_bytes=0, **self._settings)
+
+    def store(self) -> Any:
+        return self.server if self.server is not None else SqliteStore(self.store_path)
+
+    def close(self) -> None:
+        if self.server is not None:
+            abandon(self.server)
+
+
+def abandon(store: Any) -> None:
+    """Let go of a store's file as a dying process would."""
+    store._database.abandon()
+    store._hold.release()
+
+
+class Node:
+    """One process and its lives."""
+
+    def __init__(self, world: World, name: str, house: House, files: dict[str, Workflow], group: Group | None = None):
+        self.world, self.name, self.house, self.files, self.group = world, name, house, files, group
+        self.life = 0
+        self.died = asyncio.Event()
+        self._opened = False
+        self.drained = False
+        self.bus: Any = None
+        self.store: Any = None
+        self.router: Router | None = None
+        self.executor: Executor | None = None
+        self.outbox: Outbox | None = None
+        self._real: tuple[Any, Any] | None = None
+        world.nodes[name] = self
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}#{self.life}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it runs and takes events."""
+        loop = self.world.loop
+        return self._opened and self.id not in loop.dead and self.id not in loop.frozen
+
+    @property
+    def partitions(self) -> int:
+        return self.house.partitions
+
+    @property
+    def assigned(self) -> frozenset[int] | None:
+        return None if self.group is None else self.group.of.get(self.name, frozenset())
+
+    async def supervise(self) -> None:
+        """Start it again whenever it has died."""
+        loop = self.world.loop
+        while not self.drained:
+            self.bury()
+            self.life += 1
+            self.died = asyncio.Event()
+            self.world.note("start", node=self.id)
+            main = loop.spawn(self.id, self._main(), f"{self.id} main")
+            main.add_done_callback(self._ended)
+            await self.died.wait()
+            if not self.drained:
+                await asyncio.sleep(0.05 + self.world.chance.random() * 0.5)
+
+    def _ended(self, main: asyncio.Task[None]) -> None:
+        """The process has come to its own end."""
+        error = main.exception() if not main.cancelled() else None
+        full = isinstance(error, (StorageFull, StorageBusy)) and not self._opened
+        if error is not None and not full and not isinstance(error, (Killed, StorageLost)):
+            self.world.wrong.append(f"{self.id} ended with {type(error).__name__}: {error}")
+            self.world.trouble = error
+        self.world.note("end", node=self.id, error=repr(error))
+        self.world.causes.append((self.world.boot(), self.name, "end"))
+        self.world.loop.dead.add(self.id)
+        self.drained = error is None
+        self.died.set()
+
+    def bury(self) -> None:
+        """What the system does with a dead process: its files are closed, its locks are gone."""
+        self._opened = False
+        if self._real is not None:
+            bus, store = self._real
+            if self.house.broker is None:
+                bus.abandon()
+            if self.house.server is None:
+                abandon(store)
+            self._real = None
+
+    # --- inside the process ------------------------------------------------------------------------------------------
+
+    async def _main(self) -> None:
+        bus, store = self._real = (self.house.bus(), self.house.store())
+        self.bus = BusLine(self, bus, far=self.house.broker is not None)
+        self.store = Line(self, store, far=self.house.server is not None)
+        if self.house.broker is None:
+            await bus.open()
+        if self.house.server is None:
+            await store.open()
+        await self._activate()
+        self.router = Router(self.bus, self.store, on_commit=self._committed)
+        self.outbox = Outbox(self.bus, self.store, worker=self.name)
+        self.executor = self._new_executor()
+        self._opened = True
+        await asyncio.gather(self.router.run(), self.outbox.run(), self.executor.run())
+        await self.executor.close()
+        if self.house.broker is None:
+            await self.bus.close()
+        if self.house.server is None:
+            await self.store.close()
+        self._real = None
+
+    def _new_executor(self) -> Executor:
+        return Executor(
+            self.store,
+            sink.actions(self.world).__getitem__,
+            now=self.bus.now,
+            worker=self.name,
+            secret={}.__getitem__,
+            workflow=self.files.get,
+            complete=complete,
+            said=self.outbox.wake,
+            lease=LEASE,
+        )
+
+    def _committed(self, commit: Any, admitted: Any) -> None:
+        self.executor.wake()
+        self.outbox.wake()
+
+    async def _activate(self) -> None:
+        """Bring the files' catalogue into force, as the house does at its start and at a reload."""
+        documents = {id_: encode(workflow) for id_, workflow in sorted(self.files.items())}
+        number = await self.store.activate(documents, self.bus.now())
+        self.world.catalogues.setdefault(number, dict(self.files))
+
+    async def drain(self) -> None:
+        """SIGTERM: finish what is in hand and end."""
+        self.router.drain()
+        await self.executor.drain(5.0)
+        self.outbox.drain()
+
+    async def reload(self) -> None:
+        """The files have changed."""
+        await self._activate()
+        self.router.wake()
+
+    async def accept(self, entry: Entry, answer: asyncio.Future[bool]) -> None:
+        """Take an event from outside and answer when it is safe."""
+        try:
+            await self.bus.publish([entry])
+        except (Refused, StorageError):
+            taken = False
+        else:
+            taken = True
+        if not answer.done():
+            answer.set_result(taken)

@@ -1,0 +1,208 @@
+"""One simulation from beginning to end: what is played, with which faults, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from checks import ALL
+from lines import Group
+from loop import Stuck, run
+from node import House, Node
+from view import View
+from world import Faults, World, listen
+
+import msgspec
+from eventflow import ports
+from eventflow.model import control
+from eventflow.model.event import ENGINE
+from eventflow.model.record import CONTROL
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from checks import Check
+
+    from eventflow.model.record import Record
+    from eventflow.model.workflow import Trigger, Workflow
+
+
+class Scenario:
+    """What is played.
+
+    `files` makes the workflows at the beginning, `work` is what happens outside, `calm` makes things that never end
+    end. `nodes`, `partitions`, `shared`: the houses. `kills`: how often a node is killed at random in `horizon`
+    seconds. `ends`: within how many seconds after healing all must be over.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        files: Callable[[], dict[str, Workflow]],
+        work: Callable[[Stage], Awaitable[None]],
+        *,
+        calm: Callable[[Stage], Awaitable[None]] | None = None,
+        nodes: tuple[str, ...] = ("n",),
+        partitions: int = 1,
+        shared: bool = False,
+        kills: int = 2,
+        horizon: float = 8.0,
+        ends: float = 120.0,
+        faults: dict[str, float] | None = None,
+        bus: dict[str, Any] | None = None,
+        checks: tuple[Check, ...] = (),
+        without: tuple[Check, ...] = (),
+    ) -> None:
+        self.name, self.files, self.work, self.calm = name, files, work, calm
+        self.nodes, self.partitions, self.shared = nodes, partitions, shared
+        self.kills, self.horizon, self.ends = kills, horizon, ends
+        self.faults, self.bus = faults or {}, bus or {}
+        self.checks = tuple(check for check in (*ALL, *checks) if check not in without)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Stage:
+    """A scenario under way."""
+
+    def __init__(self, scenario: Scenario, world: World) -> None:
+        self.scenario, self.world = scenario, world
+        self.house = House(world, partitions=scenario.partitions, shared=scenario.shared, **scenario.bus)
+        self.files = scenario.files()
+        many = len(scenario.nodes) > 1
+        self.group = Group(world, (CONTROL, *range(scenario.partitions))) if many else None
+        self.nodes = [Node(world, name, self.house, self.files, self.group) for name in scenario.nodes]
+        self.view = world.view = View(world, self.house)
+        self.log: dict[int, list[Record]] = {}
+        self.runs: list[dict[str, Any]] = []
+        self.arrived: list[dict[str, Any]] = []
+        self.counts: dict[tuple[str, str], dict[str, int]] = {}
+
+    async def play(self, *, kills: bool) -> None:
+        """Faults until all is sent, then heal, and everything must come to its end."""
+        world, loop = self.world, self.world.loop
+        await self.house.open()
+        if self.group is not None:
+            loop.spawn("", self.group.watch(), "group")
+        lives = [loop.spawn("", node.supervise(), f"supervise {node.name}") for node in self.nodes]
+        for node in self.nodes if kills else ():
+            loop.spawn("", world.monkey(node.name, times=self.scenario.kills, within=self.scenario.horizon), "monkey")
+        await self.scenario.work(self)
+        if kills:
+            await world.until(self.scenario.horizon)
+        world.heal()
+        if self.scenario.calm is not None:
+            await self.up()
+            await self.scenario.calm(self)
+        await world.within(self.scenario.ends, self.view.unfinished)
+        if not world.wrong:
+            await self._drain(lives)
+
+    async def _drain(self, lives: list[asyncio.Task[None]]) -> None:
+        """All nodes end by themselves when they are told to."""
+        for node in self.nodes:
+            self.world.loop.spawn(node.id, node.drain(), "drain")
+        _, alive = await asyncio.wait(lives, timeout=20)
+        if alive:
+            self.world.wrong.append(f"not drained within 20 seconds: {[life.get_name() for life in alive]}")
+
+    # --- for checks --------------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Read everything, once it is over."""
+        self.log, self.runs = self.view.log(), self.view.runs()
+        own = {control.TICK, control.FORWARD}
+        events = [msgspec.json.decode(r.data) for p, records in self.log.items() if p != CONTROL for r in records]
+        self.arrived = [event for event in events if event["type"] not in own]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What came from outside, each event once."""
+        return list({(e["source"], e["id"]): e for e in self.arrived if e["source"] != ENGINE}.values())
+
+    @property
+    def matching(self) -> list[tuple[str, Trigger]]:
+        """The event triggers that were in force all the time and choose by the type alone."""
+        if len(self.world.catalogues) != 1:
+            return []
+        triggers = [(w.id, t) for w in self.files.values() if w.enabled for t in w.triggers]
+        return [(id_, t) for id_, t in triggers if t.selector is not None and t.selector.filter is None]
+
+    @property
+    def always(self) -> list[tuple[str, Trigger]]:
+        """Those of them that have no memory: they fire for each event."""
+        return [(id_, trigger) for id_, trigger in self.matching if not trigger.stateful]
+
+    # --- for scenarios -----------------------------------------------------------------------------------------------
+
+    async def up(self) -> None:
+        """Wait until every node is up."""
+        while not all(node.is_open for node in self.nodes):
+            await asyncio.sleep(0.1)
+
+    async def reload(self, **files: Workflow) -> None:
+        """Edit files; whoever is up takes them over, the others find them when they start."""
+        self.files.update(files)
+        for node in self.nodes:
+            if node.is_open:
+                self.world.loop.spawn(node.id, node.reload(), "reload")
+        await asyncio.sleep(0)
+
+
+class Result:
+    """What came of one simulation."""
+
+    def __init__(self, stage: Stage, violations: list[str]) -> None:
+        world = stage.world
+        self.violations = violations
+        self.trace, self.steps = world.loop.trace, world.loop.steps
+        self.lived = dict(world.lived)
+        self.seconds = world.loop.now - 1_000
+        self.runs, self.calls, self.acked = stage.runs, len(world.calls), len(world.acked)
+        self.kills = sum(what == "kill" for _, _, what in world.causes)
+        self.said = world.said
+
+
+def simulate(
+    scenario: Scenario,
+    seed: int | str,
+    *,
+    faults: Faults | None = None,
+    kills: bool = True,
+    die_at: tuple[str, int] | None = None,
+) -> Result:
+    """Play it and hold what came of it against everything that was promised."""
+    world = World(f"{scenario.name} {seed}", faults or Faults(**scenario.faults))
+    world.die_at = die_at
+    with ports.use(world):
+        listen(world)
+        stage = Stage(scenario, world)
+        try:
+            try:
+                run(world.loop, stage.play(kills=kills))
+            except Stuck as stuck:
+                world.wrong.append(str(stuck))
+            for node in stage.nodes:
+                node.bury()
+            return Result(stage, judge(stage))
+        finally:
+            stage.view.close()
+            stage.house.close()
+            world.close()
+
+
+QUIET = Faults(slow=0.3, refuse=0, rare=0, fail=0, die=0, cut=0)
+"""For crashes at every await: latency, so that awaits take time, and nothing else."""
+
+
+def judge(stage: Stage) -> list[str]:
+    """Every promise that was broken, in words."""
+    world = stage.world
+    found = list(world.wrong) + [f"nobody took: {context}" for context in world.loop.errors]
+    found += [f"crowded: {line}" for line in world.crowded]
+    found += [f"logged as error: {line}" for line in world.said if line["event"] in {"error", "exception"}]
+    stage.look()
+    for check in stage.scenario.checks:
+        found += [f"{check.__name__}: {line}" for line in check(stage)]
+    return found

@@ -1,0 +1,116 @@
+"""What lies in the store and in the log, read past the code that is tested: by a connection of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import apsw
+import msgspec
+
+if TYPE_CHECKING:
+    from node import House
+    from world import World
+
+    from eventflow.model.record import Record
+
+
+class View:
+    """A look at everything, at any time."""
+
+    def __init__(self, world: World, house: House) -> None:
+        self.world, self.house = world, house
+        self._connection: apsw.Connection | None = None
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        if self._connection is None:
+            if not self.house.store_path.exists():
+                return []
+            self._connection = apsw.Connection(str(self.house.store_path), flags=apsw.SQLITE_OPEN_READWRITE)
+        return self._connection.execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close(True)
+            self._connection = None
+
+    # --- while it runs -----------------------------------------------------------------------------------------------
+
+    async def unfinished(self) -> str:
+        """What is still to be done; empty when nothing is."""
+        missing = [name for name, node in self.world.nodes.items() if node.router is None or not node.is_open]
+        if missing:
+            return f"{missing} not up"
+        positions = dict(self.rows("SELECT partition, position FROM partition"))
+        behind = {
+            partition: (positions.get(partition, 0), end)
+            for partition, end in self.ends().items()
+            if positions.get(partition, 0) < end
+        }
+        if behind:
+            return f"partitions behind: {behind}"
+        if open_ := self.rows("SELECT id, workflow, status FROM run WHERE ended IS NULL"):
+            return f"open runs: {open_[:5]} of {len(open_)}"
+        [(rows,)] = self.rows("SELECT count(*) FROM outbox")
+        return f"{rows} rows in the outbox" if rows else ""
+
+    def crowded(self) -> list[str]:
+        """Groups with more runs than places (W12); a claim is the only moment at which there can be more."""
+        occupied = (
+            "SELECT grp, count(*), max(places) FROM run WHERE ended IS NULL AND status IN ('running', 'waiting') "
+            "GROUP BY grp HAVING count(*) > max(places)"
+        )
+        return [f"{number} runs in {places} places of {group!r}" for group, number, places in self.rows(occupied)]
+
+    def ends(self) -> dict[int, int]:
+        """Partition → the offset after its last record."""
+        if self.house.broker is not None:
+            return {p: self.house.broker.range(p).end for p in self.house.broker._records}
+        for node in self.world.nodes.values():
+            if node._real is not None and node.is_open:
+                log = node._real[0]._log
+                return {p: log.range(p).end for p in (-1, 0)}
+        return {}
+
+    # --- when it is over ---------------------------------------------------------------------------------------------
+
+    def log(self) -> dict[int, list[Record]]:
+        """All records by partition."""
+        if self.house.broker is not None:
+            return {p: list(records) for p, records in self.house.broker._records.items()}
+        bus = self.house.bus()
+        bus._log.open()
+        try:
+            return {p: self._all(bus._log, p) for p in (-1, 0)}
+        finally:
+            bus._log.abandon()
+
+    @staticmethod
+    def _all(log: Any, partition: int) -> list[Record]:
+        bounds = log.range(partition)
+        found: list[Record] = []
+        at = bounds.start
+        while at < bounds.end:
+            found += log.read(partition, at, 1_000_000)
+            at = found[-1].offset + 1
+        return found
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run with its fixed part and its journal, as JSON."""
+        columns = "no id workflow number definition grp places status reason created started ended".split()
+        found = []
+        for row in self.rows(f"SELECT {', '.join(columns)} FROM run ORDER BY no"):
+            run = dict(zip(columns, row, strict=True))
+            [(fixed, outputs)] = self.rows("SELECT data, outputs FROM run_fixed WHERE no = ?", run["no"])
+            run |= {"fixed": msgspec.json.decode(fixed), "outputs": msgspec.json.decode(outputs or b"{}")}
+            lines = self.rows("SELECT data FROM journal WHERE run = ? ORDER BY seq", run["no"])
+            run["journal"] = [msgspec.json.decode(line) for (line,) in lines]
+            events = "SELECT partition, \"offset\", log_time, data FROM run_event JOIN event ON id = event WHERE run = ?"
+            run["events"] = self.rows(events + " ORDER BY place", run["no"])
+            inbox = "SELECT id, identity, late, kind, log_time, payload FROM inbox WHERE run = ? ORDER BY id"
+            run["inbox"] = [
+                dict(zip(("id", "identity", "late", "kind", "log_time", "payload"), item, strict=True))
+                | {"payload": msgspec.json.decode(item[5])}
+                for item in self.rows(inbox, run["id"])
+            ]
+            found.append(run)
+        return found
