@@ -35,9 +35,9 @@ def command(door: Door) -> None:
 async def _serve(chosen: Settings) -> int:
     from eventflow.app import Eventflow
     from eventflow.app.rooms import secrets_of
-    from eventflow.observe.logs import configure
+    from eventflow.observe.logs import set_up
 
-    configure(level=chosen.log.level, format=chosen.log.format, secrets=secrets_of(chosen))
+    set_up(chosen.log.level, chosen.log.format, secrets=secrets_of(chosen))
     flow = Eventflow(chosen)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

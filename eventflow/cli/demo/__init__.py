@@ -40,9 +40,9 @@ async def play(place: Path, *, pace: float, keep: bool) -> None:
     from eventflow.cli.demo.send import Sender
     from eventflow.cli.demo.summary import summary
     from eventflow.cli.demo.watch import Watch
-    from eventflow.observe.logs import configure
+    from eventflow.observe.logs import set_up
 
-    configure(level="error")
+    set_up("error")
     watch = Watch()
     async with Outside(watch.call) as outside:
         chosen = settings.load(None, {}, _settings(place, outside.url))
