@@ -50,7 +50,7 @@ def advance(
         inbox.hear(turn)
     if course.finished is None and admitted:
         _walk(turn, returned, earlier, rest=rest)
-    _settle(turn, admitted=admitted)
+    _settle(turn, admitted=admitted, rest=rest)
     return turn.progress
 
 
@@ -128,7 +128,7 @@ def _go_on(turn: Turn, visit: Visit) -> None:
 _KINDS = {"action": acts, "decision": decisions, "parallel": branches, "loop": rounds}
 
 
-def _settle(turn: Turn, *, admitted: bool) -> None:
+def _settle(turn: Turn, *, admitted: bool, rest: bool) -> None:
     """The status that follows from where the run stands now."""
     course, progress = turn.course, turn.progress
     progress.seen = course.seen
@@ -142,5 +142,7 @@ def _settle(turn: Turn, *, admitted: bool) -> None:
         progress.status = "running" if busy else "paused"
     elif not admitted:
         progress.status = "queued"
+    elif rest and not busy:
+        progress.wake_at = turn.now  # as it is, for whoever comes next
     else:
         progress.status = "running" if busy else "waiting"

@@ -7,15 +7,16 @@ what they share: claiming, leases, the clock of the log, and the drain.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from structlog import get_logger
 
 from eventflow import ports
-from eventflow.errors import Fenced
+from eventflow.errors import Fenced, StorageBusy, StorageFull
 from eventflow.execute.calls import GRACE, PER_DESTINATION, Calls
-from eventflow.execute.hand import Hand
+from eventflow.execute.hand import PATIENCE, Hand
 from eventflow.execute.inputs import with_defaults
 from eventflow.execute.program import Plan
 from eventflow.execute.turn import Frontier, Given, Progress
@@ -24,7 +25,7 @@ from eventflow.model.workflow import decode
 from eventflow.plugin.store import Append
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from eventflow.model.event import Micros
     from eventflow.model.workflow import Input, Workflow
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from eventflow.plugin.store import Claim, Store
 
 log = get_logger("eventflow.execute")
+T = TypeVar("T")
 
 POLL: Final = 5.0
 """Seconds after which to look for runs although nobody called: other processes do not call."""
@@ -89,7 +91,7 @@ class Executor:
 
     async def run(self) -> None:
         """Claim and execute until drained. Raises what the store raises when it is lost."""
-        await self.store.release(self.worker)
+        await _patiently(lambda: self.store.release(self.worker))
         renewing = self._tasks.spawn(self._renew(), "renew leases")
         try:
             while not self.draining:
@@ -102,9 +104,12 @@ class Executor:
         finally:
             renewing.cancel()
 
-    def wake(self) -> None:
-        """There may be something to do: new runs, answers, cancels, signals."""
+    def wake(self, runs: Iterable[str] = ()) -> None:
+        """There may be something to do: new runs, answers, cancels, signals; `runs` names whose inbox has something."""
         self._called.set()
+        for run in runs:
+            if run in self._hands:
+                self._hands[run].stir(named=True)
         for hand in self._hands.values():
             hand.stir(look=True)
 
@@ -121,7 +126,8 @@ class Executor:
             hand.drop()
         while self._hands and ports.boot() < end + round(GRACE * ports.SECOND):
             await ports.sleep(0.02)
-        await self.store.release(self.worker)
+        with contextlib.suppress(StorageFull, StorageBusy):  # then the leases run out by themselves
+            await self.store.release(self.worker)
 
     async def close(self) -> None:
         """End everything and close the actions; safe to call twice."""
@@ -136,7 +142,7 @@ class Executor:
         room = self._concurrency - len(self._hands)
         if room <= 0:
             return False
-        claims = await self.store.claim(self.worker, room, self._lease, self.now())
+        claims = await _patiently(lambda: self.store.claim(self.worker, room, self._lease, self.now()))
         for claim in claims:
             await self._take(claim)
         return len(claims) == room
@@ -208,7 +214,8 @@ class Executor:
         while True:
             await ports.sleep(self._lease / ports.SECOND / 3)
             hands = {hand.claim.lease: hand for hand in self._hands.values()}
-            for lease in await self.store.renew(list(hands), self.now() + self._lease):
+            until = self.now() + self._lease
+            for lease in await _patiently(lambda: self.store.renew(list(hands), until)):  # noqa: B023 - awaited here
                 hands[lease].drop()
             for hand in self._hands.values():
                 hand.stir(look=True)
@@ -232,3 +239,16 @@ class Executor:
         if isinstance(error, (StorageLost, StorageDamaged)) or name == "renew leases":
             self._broken = error
             self._called.set()
+
+
+async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Do it, however long the disk has no room or is locked: nothing was written then."""
+    waits = iter(PATIENCE)
+    pause = next(waits)
+    while True:
+        try:
+            return await call()
+        except (StorageFull, StorageBusy) as error:
+            log.warning("the store does not take a write; trying again", error=str(error))
+        await ports.sleep(pause)
+        pause = next(waits, pause)

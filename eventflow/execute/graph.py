@@ -93,10 +93,8 @@ def _to_step(scope: Scope, node: Node, target: str, *, good: bool) -> Way:
         return Way(ends="failure", error=Trouble("target", text, step=node.name))
     visits = scope.counts.get(target, 0)
     handler = not good and target in scope.block.handlers
-    if handler:
-        backward = bool(scope.handles) and there.place <= node.place  # a handler's handler: no circles
-    else:
-        backward = there.place <= _origin(scope, node)
+    here = node.place if handler else _origin(scope, node)
+    backward = there.place <= here and (not handler or bool(scope.handles))  # handlers of handlers make no circles
     most = there.step.max_visits or (1 if backward else MOST_VISITS)
     if visits >= min(most, MOST_VISITS):
         text = f"step {target!r} was visited {visits} times, its max_visits is {most}"

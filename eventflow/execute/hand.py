@@ -35,7 +35,7 @@ log = get_logger("eventflow.execute")
 
 HOLD: Final[Micros] = 2_000_000
 """A run that waits for no longer than this stays in hand."""
-LOOK: Final[Micros] = 200_000
+LOOK: Final[Micros] = 100_000
 """How often the inbox of a run in hand is looked at, at most."""
 PATIENCE: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between tries while the disk has no room."""
@@ -60,9 +60,11 @@ class Hand:
         self.lost = False
         self._stir = asyncio.Event()
 
-    def stir(self, *, look: bool = False) -> None:
-        """Something may have changed."""
-        self.look = self.look or look
+    def stir(self, *, look: bool = False, named: bool = False) -> None:
+        """Something may have changed; `look`: perhaps in the inbox; `named`: in this run's, so look at once."""
+        self.look = self.look or look or named
+        if named:
+            self.looked = 0
         self._stir.set()
 
     def drop(self) -> None:
@@ -123,11 +125,9 @@ class Hand:
         leaves = progress.terminal or status in {"queued", "paused"}
         busy = bool(self.live or progress.calls)
         near = progress.wake_at is not None and progress.wake_at <= now + HOLD
-        if status in {"running", "waiting"} and not busy and (self.owner.draining or not near):
+        if not busy and (self.owner.draining or not near):
             leaves = True
         if status == "waiting" and not leaves:
-            status = None
-        if self.owner.draining and leaves and status == "running":
             status = None
         changed = None if status == self.status else status
         if not progress.entries and not leaves and changed is None:
@@ -179,11 +179,10 @@ class Hand:
 
     async def _look(self, *, force: bool = False) -> None:
         """Read the inbox again; with `force` decide again on what is durable and all that came."""
-        self.look = False
         now = self.owner.now()
         if not force and now < self.looked + LOOK:
             return
-        self.looked = now
+        self.look, self.looked = False, now
         self._take_in(await self.owner.store.inbox(self.run.id))
         if force:
             self.course = self._fold()
@@ -222,6 +221,8 @@ class Hand:
     async def _wait(self, wake_at: Micros | None, now: Micros) -> None:
         """Until something happens or the time has come."""
         timer = None
+        if self.look:
+            wake_at = min(wake_at or self.looked + LOOK, self.looked + LOOK)
         if wake_at is not None:
             timer = ports.later(max(0, wake_at - now) / ports.SECOND, self._stir.set)
         try:
