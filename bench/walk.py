@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import random
 import statistics
 import subprocess
 import sys
@@ -21,20 +22,27 @@ from aiohttp import web
 
 from bench.serving import TOKEN, Server
 
-SEVERITIES = ("critical", "high", "medium", "low")
+SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 
 def event(number: int) -> bytes:
+    """An alert of about 1.2 KB as monitoring systems send them: 45 fields, most of them small."""
+    chance = random.Random(number)
     data = {
-        "severity": SEVERITIES[number % 4], "cpu": number % 100 + 0.5, "host": f"web-{number % 200}",
-        "service": f"svc-{number * 7919 % 20000}", "region": f"r{number % 5}", "text": "x" * 880,
+        "host": f"web-{chance.randrange(400):03d}.eu-west-1.example.net", "severity": SEVERITIES[number % 5],
+        "cpu": round(chance.uniform(0, 100), 2), "mem": round(chance.uniform(0, 100), 2),
+        "load": [round(chance.uniform(0, 8), 2) for _ in range(3)], "service": f"svc-{chance.randrange(20_000)}",
+        "region": ("eu-west-1", "us-east-1", "ap-south-1")[number % 3], "firing": number % 2 == 0, "runbook": None,
+        "labels": {"team": "core", "env": "prod" if number % 4 else "stage", "rack": f"r{chance.randrange(64)}"},
+        "metrics": {f"m{n}": round(chance.uniform(0, 1000), 3) for n in range(14)},
+        "tags": [f"tag{chance.randrange(500)}" for _ in range(6)], "count": chance.randrange(10_000),
+        "summary": "CPU above the limit for this host; " * 16,
     }  # fmt: skip
-    return json.dumps(
-        {
-            "specversion": "1.0", "id": f"e{number}", "source": "/bench/source", "type": "alert",
-            "subject": f"web-{number % 200}", "time": "2026-11-25T12:00:00Z", "data": data,
-        }
-    ).encode()  # fmt: skip
+    attributes = {
+        "specversion": "1.0", "id": f"e{number:012d}", "source": f"/bench/{number % 20}", "type": "alert",
+        "subject": f"host/{number % 400}", "time": "2026-11-25T12:00:00.123456Z",
+    }  # fmt: skip
+    return orjson.dumps(attributes | {"data": data})
 
 
 def workflow(number: int) -> str:

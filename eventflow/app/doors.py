@@ -175,7 +175,7 @@ class Doors:
 
     def metrics(self) -> bytes:
         """The text format."""
-        return self.measured.text()
+        return self.measured.expose()
 
     def drain(self) -> None:
         """Begin to stop."""

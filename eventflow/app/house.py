@@ -300,7 +300,7 @@ def _settings(given: Settings | Mapping[str, Any] | None) -> Settings:
 
     if given is None:
         return settings.load()
-    return settings.load(None, {}, dict(given)) if not isinstance(given, settings.Settings) else given
+    return given if isinstance(given, settings.Settings) else settings.given(given)
 
 
 def _known(error: BaseException) -> bool:

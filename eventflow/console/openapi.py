@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
+from importlib import metadata
 from typing import Any
 
 import msgspec
 
-from eventflow import __version__
 from eventflow.console.routes import ROUTES, Operation, full_path
 from eventflow.web.problems import CODES, Problem
 
@@ -25,7 +25,7 @@ def document() -> dict[str, Any]:
         paths.setdefault(path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "eventflow", "version": __version__, "license": {"name": "Apache-2.0"}},
+        "info": {"title": "eventflow", "version": metadata.version("eventflow-router"), "license": {"name": "Apache-2.0"}},
         "paths": paths,
         "components": {
             "schemas": dict(components),
