@@ -13,7 +13,7 @@ from aiohttp import web
 from eventflow import ports
 from eventflow.ingest import forms
 from eventflow.ingest.lines import Lines
-from eventflow.web.limits import read_body
+from eventflow.web.limits import check_length, read_body
 from eventflow.web.problems import refused
 
 if TYPE_CHECKING:
@@ -53,9 +53,10 @@ class EventsDoor:
         given = request.headers.get("Content-Type", "")
         kind = forms.media_type(given)
         limits = self._gateway.limits
-        self._gateway.look(sender, request.content_length or 0)
+        most = limits.unpacked if kind in forms.MANY else limits.body
+        self._gateway.look(sender, check_length(request, most))
         await go_on(request)
-        body = await read_body(request, limits, limits.unpacked if kind in forms.MANY else limits.body)
+        body = await read_body(request, limits, most)
         return answer(await self._gateway.accept(sender, await self._lines(request, given, kind, body)))
 
     async def _lines(self, request: web.BaseRequest, given: str, kind: str, body: bytes) -> Lines:

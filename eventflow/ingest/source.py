@@ -15,7 +15,7 @@ from eventflow.ingest.events import answer, go_on
 from eventflow.ingest.gateway import Accepted, Gateway
 from eventflow.ingest.mapping import SourceMapping
 from eventflow.plugin import Delivery
-from eventflow.web.limits import read_body
+from eventflow.web.limits import check_length, read_body
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -41,7 +41,7 @@ class SourceDoor:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """One delivery, answered when its events are stored."""
         limits = self._gateway.limits
-        self._gateway.look(self._sender, request.content_length or 0)
+        self._gateway.look(self._sender, check_length(request, limits.body))
         received = ports.wall()
         await go_on(request)
         delivery = _delivery(request, await read_body(request, limits, limits.body), received)

@@ -47,6 +47,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """When the oldest event waits longer than this for the bus, requests are shed."""
 
 
+def check_length(request: web.BaseRequest, most: int) -> int:
+    """The declared length of the body, 0 where none is declared. Raises `Refused` (413) where it is too large."""
+    length = request.content_length or 0
+    if length > most:
+        raise _too_large(most)
+    return length
+
+
 async def read_body(request: web.BaseRequest, limits: Limits, most: int) -> bytes:
     """The body, unpacked: at most `most` bytes of it are read and `limits.unpacked` made. Raises `Refused` (400, 408,
     413, 415).
@@ -54,9 +62,7 @@ async def read_body(request: web.BaseRequest, limits: Limits, most: int) -> byte
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip", "deflate"}:
         raise refused("media-type", f"content encoding {encoding[:40]!r} is not taken; gzip and deflate are")
-    length = request.content_length
-    if length is not None and length > most:
-        raise _too_large(most)
+    check_length(request, most)
     content = request.content
     raw = content.read_nowait(-1) if content.is_eof() and content.exception() is None else None
     if raw is None:

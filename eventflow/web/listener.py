@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 LINGER = 2.0
 """Seconds in which the rest of a refused body is read and thrown away, so that the sender can read the answer."""
 SWEEP = 1.0
+SERVER = "eventflow"
+"""What the header says instead of names and versions of libraries."""
 _LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _CROWDED = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 
@@ -113,12 +115,14 @@ class Listener:
         try:
             if header_size(request) > self.limits.header:
                 raise refused("header-too-large", f"the header is larger than {self.limits.header} bytes")
-            return await self._handler(request)
+            response = await self._handler(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the log the rest
             refusal = problems.as_refusal(error)
             if refusal is not error:
                 self._on_error(error, request)
-            return problems.response(refusal, close=not request.content.is_eof())
+            response = problems.response(refusal, close=not request.content.is_eof())
+        response.headers["Server"] = SERVER
+        return response
 
 
 class _Server(web.Server):
@@ -195,7 +199,9 @@ class _Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """What the parser refuses; nothing of the request is repeated in the answer or the log."""
-        return problems.response(_parser_refusal(exc, message or ""), close=True)
+        answer = problems.response(_parser_refusal(exc, message or ""), close=True)
+        answer.headers["Server"] = SERVER
+        return answer
 
 
 def _remove(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 from types import SimpleNamespace
 
@@ -56,7 +57,7 @@ class House:
             body = json.dumps(body).encode()
         sent = {"Content-Type": kind} | ({"Authorization": f"Bearer {token}"} if token else {})
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        async with self.session.post(self.url + path, data=body, headers=sent) as answer:
+        async with self.session.post(self.url + path, data=io.BytesIO(body), headers=sent) as answer:
             text = await answer.read()
             return SimpleNamespace(
                 status=answer.status, body=json.loads(text) if text else None, headers=answer.headers, text=text
