@@ -51,7 +51,8 @@ class SqliteBus:
     of it events are refused. `reserve_bytes`: how far the engine's own records may go beyond. `segment_bytes`,
     `segment_age` (seconds): when a new file begins. `spare_bytes`: room kept on the disk for when it is full.
     `patience` (seconds): events that would wait longer for the disk are shed. `busy` (seconds): how long a locked file
-    is tried. `cache_bytes`: how much of the newest is kept in memory for readers.
+    is tried. `cache_bytes`: how much of the newest is kept in memory for readers. `checkpoint_bytes`: when the
+    write-ahead log is copied into its file.
     """
 
     name = "sqlite"
@@ -73,6 +74,7 @@ class SqliteBus:
         patience: float = 2.0,
         busy: float = 5.0,
         cache_bytes: int = 8 << 20,
+        checkpoint_bytes: int = 4 << 20,
     ) -> None:
         """Only remember; `open` does it. A segment is by default a fortieth of the size and a 28th of the age."""
         self._limit, self._reserve = limit_bytes, reserve_bytes
@@ -82,6 +84,7 @@ class SqliteBus:
             segment_bytes=segment_bytes or min(limit_bytes // 40, 256 << 20),
             segment_age=segment_age or max_age / 28,
             cache_bytes=cache_bytes,
+            checkpoint_bytes=checkpoint_bytes,
         )
         self._new_group: Callable[[], GroupCommit[_Publish, None]] = lambda: GroupCommit(
             self._commit, group_bytes=group_bytes, queue_bytes=queue_bytes, patience=patience, busy=busy
@@ -132,6 +135,11 @@ class SqliteBus:
         self._open = False
         self._log.abandon()
         self._hold.release()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the disk has failed: nothing is taken any more, the process must stop."""
+        return self._log.lost
 
     @property
     def full(self) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from eventflow import ports
-from eventflow.disk.faults import make_folder, sync_folder, translate, translated
+from eventflow.disk.faults import file_errors, make_folder, rewrite, sync_folder, translate, translated
 from eventflow.disk.migrations import APPLICATION, migrate
 from eventflow.errors import StorageDamaged, StorageError, StorageLost
 
@@ -76,6 +76,8 @@ class Database:
         Raises `StorageDamaged` for what is damaged or newer than this version, `StorageBusy`, `StorageFull`.
         """
         self.created = not self.path.exists()
+        wal = self._wal_path()
+        unsafe = wal.exists() and wal.stat().st_size > 0
         if not self._read_only:
             make_folder(self.path.parent)
         flags = apsw.SQLITE_OPEN_READONLY
@@ -88,10 +90,12 @@ class Database:
                 self._configure(self._connection)
                 self._check(self._connection)
             if not self._read_only:
+                if unsafe:
+                    self._make_safe()
                 migrate(self, self._migrations)
                 if self.created:
                     self.path.chmod(0o600)
-                    sync_folder(self.path.parent)
+                sync_folder(self.path.parent)  # the process that made the file may have died before it could
             self._connection.set_busy_timeout(self._busy)
         except BaseException:
             self.abandon()
@@ -123,11 +127,15 @@ class Database:
         """Whether an I/O error happened: nothing works any more."""
         return bool(self._lost)
 
+    def check_lost(self) -> None:
+        """Raise `StorageLost` after an I/O error."""
+        if self._lost:
+            raise StorageLost(self._lost)
+
     @property
     def raw(self) -> apsw.Connection:
         """The connection. Raises `StorageLost` after an I/O error, `StorageError` when it is not open."""
-        if self._lost:
-            raise StorageLost(self._lost)
+        self.check_lost()
         if self._connection is None:
             raise StorageError(f"{self.path}: not open")
         return self._connection
@@ -238,8 +246,7 @@ class Database:
     def checkpoint(self) -> None:
         """Copy the WAL into the file now, as far as no other process reads from it. Raises `StorageLost`."""
         self._checkpoint(self.raw)
-        if self._lost:
-            raise StorageLost(self._lost)
+        self.check_lost()
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -282,6 +289,18 @@ class Database:
             [(answer,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
             if answer != "ok":
                 raise StorageDamaged(f"{self.path}: damaged ({answer}); restore it from a backup")
+
+    def _wal_path(self) -> Path:
+        return self.path.with_name(self.path.name + "-wal")
+
+    def _make_safe(self) -> None:
+        """After a crash: make the disk hold what the last process left, before anything is built on it.
+
+        What we read may be in the system's memory only. Frames after a sync that failed stay there, marked as written,
+        and no later sync writes them: the log would go on behind a hole. So every byte is written again and synced.
+        """
+        with self.transaction(), file_errors(self.path):
+            rewrite(self._wal_path())
 
     def _wal_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._wal_pages = pages

@@ -81,6 +81,18 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def rewrite(path: Path) -> None:
+    """Write every byte of a file again in its place, and sync: only then is what can be read there on the disk."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        offset = 0
+        while piece := os.pread(handle, 1 << 20, offset):
+            offset += os.pwrite(handle, piece, offset)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def make_folder(folder: Path) -> None:
     """Make a private folder (0700) that survives a power cut, with its parents."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]

@@ -6,6 +6,7 @@ refused and who is woken is decided in `eventflow.buses.sqlite`.
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_right
 from collections import deque
 from typing import TYPE_CHECKING
@@ -38,11 +39,14 @@ class SegmentedLog:
     in memory up to `cache_bytes`, so that a reader that keeps up never touches the disk.
     """
 
-    def __init__(self, folder: Path, *, segment_bytes: int, segment_age: float, cache_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, *, segment_bytes: int, segment_age: float, cache_bytes: int, checkpoint_bytes: int
+    ) -> None:
         """Only remember; `open` does it."""
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._segment_age = int(segment_age * ports.SECOND)
+        self._checkpoint_bytes = checkpoint_bytes
         self._segments: list[Segment] = []
         self._sizes: dict[Segment, int] = {}
         self._old: dict[Path, OpenSegment] = {}
@@ -77,16 +81,21 @@ class SegmentedLog:
 
     def close(self) -> None:
         """Copy what is in write-ahead logs into the files. Raises `StorageLost` when the disk fails in it."""
-        opened = [*self._old.values(), *([self._newest] if self._newest else [])]
-        self._old, self._newest = {}, None
-        for segment in opened:
-            segment.close()
+        with contextlib.ExitStack() as closing:
+            for segment in [*self._old.values(), *([self._newest] if self._newest else [])]:
+                closing.callback(segment.close)
+            self._old, self._newest = {}, None
 
     def abandon(self) -> None:
         """Let go as a dying process would."""
         for segment in [*self._old.values(), *([self._newest] if self._newest else [])]:
             segment.database.abandon()
         self._old, self._newest = {}, None
+
+    @property
+    def lost(self) -> bool:
+        """Whether an I/O error happened in the segment that is written."""
+        return self._newest is not None and self._newest.database.lost
 
     # --- what it holds ---------------------------------------------------------------------------------------------
 
@@ -177,6 +186,7 @@ class SegmentedLog:
     def _roll(self, older: OpenSegment) -> OpenSegment:
         """Begin a new segment; the old one is closed when the new one is safe."""
         segment = Segment.at(self._folder, self._ends[0], self._ends[CONTROL])
+        older.database.check_lost()
         try:
             newest = self._opened(segment, floor=self.clock.last)
         except StorageFull:
@@ -196,7 +206,7 @@ class SegmentedLog:
                 self._opened(segment).close()
 
     def _opened(self, segment: Segment, floor: Micros | None = None) -> OpenSegment:
-        opened = OpenSegment(segment)
+        opened = OpenSegment(segment, self._checkpoint_bytes)
         opened.open(floor)
         return opened
 

@@ -82,7 +82,7 @@ def sql(text: str, partition: int) -> str:
 class OpenSegment:
     """A segment's file, open."""
 
-    def __init__(self, segment: Segment) -> None:
+    def __init__(self, segment: Segment, checkpoint_bytes: int = 4 << 20) -> None:
         """Only remember; `open` does it."""
         self.segment = segment
         self.database = Database(
@@ -91,14 +91,19 @@ class OpenSegment:
             failpoint="bus.append",
             exclusive=True,
             page_size=PAGE,
+            checkpoint_pages=max(1, checkpoint_bytes // PAGE),
         )
 
     def open(self, floor: Micros | None = None) -> None:
         """Open it; `floor`, the last stamp before it, is written when it is new."""
         self.database.open()
-        if floor is not None and self.database.row("SELECT 1 FROM floor") is None:
-            with self.database.transaction():
-                self.database.execute("INSERT INTO floor VALUES (?)", (floor,), changes=1)
+        try:
+            if floor is not None and self.database.row("SELECT 1 FROM floor") is None:
+                with self.database.transaction():
+                    self.database.execute("INSERT INTO floor VALUES (?)", (floor,), changes=1)
+        except BaseException:
+            self.database.abandon()
+            raise
 
     def end(self, partition: int) -> int:
         """The offset after the last record."""
@@ -142,10 +147,11 @@ class OpenSegment:
         return None if found is None else (found[4], unpack(*found))
 
     def close(self) -> None:
-        """Copy the write-ahead log into the file and let go. Raises `StorageLost` when the disk fails in it."""
-        if not self.database.lost:
+        """Copy the write-ahead log into the file and let go. Raises `StorageLost` when the disk failed."""
+        try:
             self.database.checkpoint()
-        self.database.close()
+        finally:
+            self.database.close()
 
     def _stamps(self, order: str) -> list[Micros]:
         query = f"SELECT log_time FROM @table ORDER BY base {order} LIMIT 1"  # noqa: S608 - one of two words of ours

@@ -10,7 +10,7 @@ import apsw
 from power.tape import Cut, Tape
 
 from eventflow.buses.sqlite import SqliteBus
-from eventflow.errors import StorageError
+from eventflow.errors import StorageError, StorageLost
 from eventflow.model.record import CONTROL, Entry
 
 SMALL = {
@@ -52,6 +52,8 @@ class Load:
                 await self._close(bus)
                 bus = SqliteBus(self.folder, **SMALL)
                 await self._open(bus)
+        if bus.lost:
+            self.failures.append(StorageLost())
         bus.abandon()
 
     async def _call(self, bus: SqliteBus) -> None:

@@ -8,7 +8,7 @@ from power.busload import Load, check, survive
 from power.tape import VARIANTS, Cut, Faults, Mark, Tape
 
 from eventflow.disk import Database
-from eventflow.errors import StorageLost
+from eventflow.errors import StorageFull, StorageLost
 
 
 async def load_on_tape(folder, seed, rounds, faults=None):
@@ -20,32 +20,32 @@ async def load_on_tape(folder, seed, rounds, faults=None):
     return load
 
 
-async def cuts_survived(tmp_path, seed, rounds, after_marks, anywhere):
-    load = await load_on_tape(tmp_path / "live", seed, rounds)
+async def cuts_survived(ram, seed, rounds, after_marks, anywhere):
+    load = await load_on_tape(ram / "live", seed, rounds)
     assert load.failures == []
-    return await all_survived(load, tmp_path, after_marks, anywhere)
+    return await all_survived(load, ram, after_marks, anywhere)
 
 
-async def all_survived(load, tmp_path, after_marks, anywhere):
+async def all_survived(load, ram, after_marks, anywhere):
     cuts = list(load.tape.cuts(random.Random(7), after_marks, anywhere))
     for cut in cuts:
-        await survive(cut, load, tmp_path / "cut")
-        shutil.rmtree(tmp_path / "cut")
+        await survive(cut, load, ram / "cut")
+        shutil.rmtree(ram / "cut")
     return len(cuts)
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_nothing_acknowledged_is_lost_by_a_power_cut(tmp_path, seed):
-    assert await cuts_survived(tmp_path, seed, 14, 2, 25) >= 50
+async def test_nothing_acknowledged_is_lost_by_a_power_cut(ram, seed):
+    assert await cuts_survived(ram, seed, 14, 2, 25) >= 50
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(10, 15))
-async def test_nothing_acknowledged_is_lost_by_many_power_cuts(tmp_path, seed):
-    assert await cuts_survived(tmp_path, seed, 24, 5, 100) >= 300
+async def test_nothing_acknowledged_is_lost_by_many_power_cuts(ram, seed):
+    assert await cuts_survived(ram, seed, 24, 5, 100) >= 300
 
 
-async def test_an_acknowledgement_before_the_sync_is_found(tmp_path, monkeypatch):
+async def test_an_acknowledgement_before_the_sync_is_found(ram, monkeypatch):
     """The proof itself can fail: with `synchronous=NORMAL` the cuts lose acknowledged calls."""
     configure = Database._configure
 
@@ -55,34 +55,54 @@ async def test_an_acknowledgement_before_the_sync_is_found(tmp_path, monkeypatch
 
     with monkeypatch.context() as patched:
         patched.setattr(Database, "_configure", careless)
-        load = await load_on_tape(tmp_path / "live", 1, 10)
+        load = await load_on_tape(ram / "live", 1, 10)
     with pytest.raises(AssertionError, match="acknowledged call"):
-        await all_survived(load, tmp_path, 5, 0)
+        await all_survived(load, ram, 5, 0)
 
 
-async def points(tmp_path, kind):
-    """How many writes or syncs the small run has."""
-    load = await load_on_tape(tmp_path / "count", 5, 8)
+async def points(ram, kind, rounds):
+    """The writes or syncs that a run has, by number."""
+    load = await load_on_tape(ram / "count", 5, rounds)
     faults = load.tape.faults
     return range(1, (faults.syncs if kind == "sync" else faults.writes) + 1)
 
 
 @pytest.mark.parametrize("kind", ["sync", "broken"])
-async def test_after_an_io_error_nothing_is_acknowledged_and_nothing_was_lost(tmp_path, kind):
-    """For every write and every sync of the run: who was told so has it, and the process knows that it must stop."""
-    for at in await points(tmp_path, kind):
-        live, killed = tmp_path / f"{kind}-{at}", tmp_path / f"killed-{at}"
-        load = await load_on_tape(live, 5, 8, Faults(kind, at))
+async def test_after_an_io_error_nothing_is_acknowledged_and_nothing_was_lost(ram, kind):
+    """For every write and every sync of a short run: the bus stops, and who was told so has it, killed or cut."""
+    await sweep(ram, kind, 3, ["nothing", "torn"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["sync", "broken"])
+async def test_after_an_io_error_in_a_longer_run(ram, kind):
+    await sweep(ram, kind, 8, VARIANTS)
+
+
+async def sweep(ram, kind, rounds, variants):
+    for at in await points(ram, kind, rounds):
+        live, other = ram / "live", ram / "other"
+        load = await load_on_tape(live, 5, rounds, Faults(kind, at))
         assert load.tape.faults.fired == 1
-        assert stopped(load), at
+        assert any(isinstance(failure, StorageLost) for failure in load.failures), f"nobody heard of {kind} {at}"
         acknowledged = [event.what for event in load.tape.events if isinstance(event, Mark)]
-        shutil.copytree(live, killed)
-        await check(killed, load, acknowledged)
-        for number, variant in enumerate(VARIANTS):
-            cut = Cut(load.tape, len(load.tape.events), acknowledged, variant, random.Random(at))
-            await survive(cut, load, tmp_path / f"cut-{at}-{number}")
+        for variant in variants:
+            await survive(Cut(load.tape, len(load.tape.events), acknowledged, variant, random.Random(at)), load, other)
+            shutil.rmtree(other)
+        await check(live, load, acknowledged)
+        shutil.rmtree(live)
 
 
-def stopped(load):
-    """Somebody was told that the disk is lost."""
-    return any(isinstance(failure, StorageLost) for failure in load.failures)
+@pytest.mark.parametrize("more", [0, 40])
+async def test_a_full_disk_refuses_and_goes_on_by_itself(ram, more):
+    """For every write of a short run, once or for a while: refused calls left nothing, later ones are taken."""
+    for at in await points(ram, "full", 3):
+        live, other = ram / "live", ram / "other"
+        load = await load_on_tape(live, 5, 3, Faults("full", at, more))
+        assert load.tape.faults.fired >= 1
+        assert {type(failure) for failure in load.failures} <= {StorageFull}
+        acknowledged = [event.what for event in load.tape.events if isinstance(event, Mark)]
+        await survive(Cut(load.tape, len(load.tape.events), acknowledged, "nothing", random.Random(at)), load, other)
+        shutil.rmtree(other)
+        await check(live, load, acknowledged)
+        shutil.rmtree(live)
