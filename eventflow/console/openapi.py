@@ -25,7 +25,11 @@ def document() -> dict[str, Any]:
         paths.setdefault(path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "eventflow", "version": metadata.version("eventflow-router"), "license": {"name": "Apache-2.0"}},
+        "info": {
+            "title": "eventflow",
+            "version": metadata.version("eventflow-router"),
+            "license": {"name": "Apache-2.0"},
+        },
         "paths": paths,
         "components": {
             "schemas": dict(components),
