@@ -99,7 +99,7 @@ def compile(text: str, env: Env) -> Program:  # noqa: A001 - the word of the doo
     if len(text) > limits.length:
         shown = f"the expression has {len(text)} characters, at most {limits.length} are allowed"
         raise ExpressionError(
-            text, (problem(text, limits.length, "E330 too-long", shown, "split it, or keep the list in vars"),)
+            text, (problem(text, limits.length, "E334 too-long", shown, "split it, or keep the list in vars"),)
         )
     inner = unwrapped(text)
     tree = parse(inner, depth=limits.depth, own=env.names)

@@ -1,55 +1,168 @@
-"""Many triggers at the cost of few."""
+"""Many triggers at the cost of few: which of them want an event.
+
+An index is built over selectors and never changed, so a new one can be built beside it and swapped in. See `rules` for
+what it understands of a selector, `partition` for how it is cut, `tree` and `masks` for the two kinds of nodes.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from eventflow.match.atoms import Selector, selects
+from eventflow.match.index.partition import plan
+from eventflow.match.index.projection import Projected, Shape
+from eventflow.match.index.reading import Reader
+from eventflow.match.index.rules import Rule, Run, rules_of
 from eventflow.match.problems import EvaluationError
+from eventflow.match.program import Program, not_bool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
-class Matched(msgspec.Struct):
-    """ids: the triggers that want the event, ascending by their place in the index. errors: those whose program has no
-    value.
+class Matched(msgspec.Struct, frozen=True, gc=False):
+    """ids: the triggers that want the event, in the order of the index. errors: those whose program has no value.
+    Neither is to be changed.
     """
 
     ids: list[int]
     errors: list[tuple[int, EvaluationError]]
 
 
+_NOTHING: Final = Matched([], [])
+
+
 class Index:
-    """An index over selectors; immutable, so that a new one can be built beside it and swapped in."""
+    """An index over selectors; their ids must differ."""
 
     def __init__(self, entries: Sequence[Selector]) -> None:
         self.entries = tuple(entries)
+        self.node = plan([rule for n, one in enumerate(self.entries) for rule in rules_of(n, one)])
+        self._ids = [one.id for one in self.entries]
+        self._runs: dict[type, Run] = {}
+        self._shapes: dict[type, Shape] = {}
+        self._tests: dict[int, Callable[[Any], Any]] = {}
+        self._rests: dict[int, Callable[[Any], Any]] = {}
 
     def match(self, event: Mapping[str, Any]) -> Matched:
-        """Which triggers want the event, and which could not say."""
-        ids: list[int] = []
-        errors: list[tuple[int, EvaluationError]] = []
-        for one in self.entries:
-            if not selects(one, event):
-                continue
-            try:
-                if one.program is None or one.program.test({"event": event}):
-                    ids.append(one.id)
-            except EvaluationError as error:
-                errors.append((one.id, error))
-        return Matched(ids, errors)
+        """Which triggers want the event, and which could not say. The event is a dict as `Event.view` gives it, or what
+        a decoder of `projection` gave.
+        """
+        out: list[int] = []
+        rest: list[Rule] = []
+        ask: list[int] = []
+        run = self._runs.get(event.__class__) or self._run(event.__class__)
+        run(event, out, rest, ask)
+        if rest or ask:
+            return self._settled(event, out, rest, ask)
+        if not out:
+            return _NOTHING
+        if len(out) > 1:
+            out = sorted(set(out))
+        ids = self._ids
+        return Matched([ids[n] for n in out], [])
 
     def candidates(self, event: Mapping[str, Any]) -> list[int]:
         """The triggers that want the event."""
         return self.match(event).ids
 
-    def projection(self, also: Iterable[tuple[str, ...]] = ()) -> Callable[[bytes], Mapping[str, Any]]:
+    def projection(self, also: Iterable[tuple[str, ...]] = ()) -> Callable[[bytes], Any]:
         """A decoder of CloudEvents JSON that reads only what the triggers, and the paths in `also` (from "event"),
         need.
-        """
-        from eventflow.model.event import decode
 
-        return lambda line: decode(line).view()
+        What it gives reads like a mapping and can be matched by this index and evaluated by any program that reads no
+        other paths.
+        """
+        shape = Shape([*self.paths(), *(path[1:] for path in also if path[0] == "event")])
+        self._shapes[shape.root.cls] = shape
+        return shape.reader()
+
+    def paths(self) -> frozenset[tuple[str, ...]]:
+        """The paths that any trigger reads, without "event"; () means all of it."""
+        found = {
+            path[1:]
+            for one in self.entries
+            if one.program is not None
+            for path in one.program.paths
+            if path[0] == "event"
+        }
+        for one in self.entries:
+            found.update(atom.path for atom in one.atoms)
+            found.update(atom.path for group in one.any_of for atom in group)
+        return frozenset(found)
+
+    # ------------------------------------------------------------------ inside
+
+    def _run(self, cls: type) -> Run:
+        shape = self._shapes.get(cls)
+        if shape is None and cls is not dict:
+            run = self._run(dict) if dict not in self._runs else self._runs[dict]
+        else:
+            run = self.node.build(Reader(shape))
+        self._runs[cls] = run
+        return run
+
+    def _settled(self, event: Any, out: list[int], rest: list[Rule], ask: list[int]) -> Matched:
+        """Evaluate what the index could not decide."""
+        errors: list[tuple[int, EvaluationError]] = []
+        sure = set(out)
+        asked = set(ask)
+        for rule in rest:
+            n = rule.position
+            if n in sure or n in asked:
+                continue
+            try:
+                if self._rest(rule)(event) is True:
+                    sure.add(n)
+            except EvaluationError as error:
+                if rule.part:
+                    asked.add(n)
+                else:
+                    errors.append((n, error))
+        for n in asked - sure:
+            try:
+                if self._ask(n, event):
+                    sure.add(n)
+            except EvaluationError as error:
+                errors.append((n, error))
+        errors.sort(key=lambda pair: pair[0])
+        ids = self._ids
+        return Matched([ids[n] for n in sorted(sure)], [(ids[n], error) for n, error in errors])
+
+    def _rest(self, rule: Rule) -> Callable[[Any], Any]:
+        run = self._rests.get(id(rule))
+        if run is None and rule.rest is not None:
+            run = self._rests[id(rule)] = _condition(rule.rest)
+        if run is None:
+            raise AssertionError(rule)
+        return run
+
+    def _ask(self, n: int, event: Any) -> bool:
+        """Decide a trigger without the index."""
+        one = self.entries[n]
+        if not selects(one, event):
+            return False
+        if one.program is None:
+            return True
+        run = self._tests.get(n)
+        if run is None:
+            run = self._tests[n] = _condition(one.program)
+        return run(event) is True
+
+
+def _condition(program: Program) -> Callable[[Any], Any]:
+    run = program.over("event")
+    at = program.tree.start
+
+    def test(event: Any) -> bool:
+        value = run(event)
+        if value is True or value is False:
+            return bool(value)
+        raise not_bool(value, at)
+
+    return test
+
+
+__all__ = ["Index", "Matched", "Projected"]

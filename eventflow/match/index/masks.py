@@ -1,0 +1,186 @@
+"""A node of masks: for many entries, one table look-up and one AND per path, then the few that are left.
+
+Cost per event: paths × (look-up + n/8 bytes) + matches. Entries are cut into blocks, so that the tables grow with n and
+not with n².
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from eventflow.match.emit import EXACT_BELOW
+from eventflow.match.index.reading import Locals, Reader
+from eventflow.match.index.tables import Hits, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eventflow.match.index.rules import Rule, Run
+
+BLOCK: Final = 4096
+"""Entries per block."""
+_FEW: Final = 24
+
+
+class Masks:
+    """Up to BLOCK entries; `source` makes the function for one way of reading."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = rules
+        self.all = (1 << len(rules)) - 1
+        self.values: dict[tuple[str, ...], Values] = {}
+        self.groups: dict[tuple[Any, ...], tuple[int, dict[tuple[str, ...], Hits]]] = {}
+        self.refusals: dict[tuple[str, ...], Hits] = {}
+        self.rest = self.asked = 0
+        for n, rule in enumerate(rules):
+            self._take(1 << n, rule)
+        for values in self.values.values():
+            values.freeze()
+        self.positions = [rule.position for rule in rules]
+
+    def _take(self, bit: int, rule: Rule) -> None:
+        if rule.rest is not None:
+            self.rest |= bit
+        if rule.asked:
+            self.asked |= bit
+        for test in rule.tests:
+            if test.path not in self.values:
+                self.values[test.path] = Values(self.all)
+            self.values[test.path].add(bit, test)
+        seen: dict[tuple[tuple[str, ...], ...], int] = {}
+        for group in rule.groups:
+            paths = tuple(dict.fromkeys(atom.path for atom in group))
+            nth = seen[paths] = seen.get(paths, 0) + 1
+            bound, hits = self.groups.get((nth, *paths), (0, {}))
+            for atom in group:
+                hits.setdefault(atom.path, Hits()).add(bit, atom)
+            self.groups[nth, *paths] = (bound | bit, hits)
+        for atom in rule.refusals:
+            self.refusals.setdefault(atom.path, Hits()).add(bit, atom)
+
+    # ------------------------------------------------------------------ the function
+
+    def build(self, reader: Reader) -> Run:
+        """run(event, out, rest, ask): appends positions that match, rules with a rest to evaluate, positions to be
+        asked.
+        """
+        names: dict[str, Any] = {"settle": self.settle}
+        start, asked = self._big(self.all, names), self._big(self.asked, names)
+        lines = ["def run(e, out, rest, ask):", f" m = {start}; a = {asked}"]
+        place = Locals(reader)
+        fresh = [0]
+        for kind, key in self._order():
+            if kind == "group":
+                self._group(key, place, lines, fresh, names)
+            elif kind == "values":
+                self._values(key, place, lines, fresh, names)
+            else:
+                x = place.load(key, lines, " ", fresh)
+                name = self._name(self.refusals[key].every, names)
+                lines.append(f" m &= ~{name}({x})")
+            lines.append(" if not m: return")
+        lines.append(" settle(m, a, out, rest, ask)")
+        names.update(reader.names)
+        exec(compile("\n".join(lines), "<index>", "exec"), names)  # noqa: S102 - our own source; data enters it by repr only
+        run: Run = names["run"]
+        return run
+
+    def _order(self) -> list[tuple[str, Any]]:
+        """What rules out most comes first."""
+        parts: list[tuple[float, str, Any]] = []
+        for key, (bound, hits) in self.groups.items():
+            spread = max(len(h.exact) + len(h.patterns) for h in hits.values())
+            parts.append((bound.bit_count() * min(spread + 1, 50), "group", key))
+        for path, values in self.values.items():
+            spread = len(values.equal) + len(values.truths) + len(values.prefixes) + bool(values.thresholds)
+            parts.append((values.own.bit_count() * min(spread + 1, 50), "values", path))
+        parts.sort(key=lambda p: -p[0])
+        return [(kind, key) for _, kind, key in parts] + [("refusal", path) for path in self.refusals]
+
+    @staticmethod
+    def _name(value: Any, names: dict[str, Any]) -> str:
+        name = f"k{len(names)}"
+        names[name] = value
+        return name
+
+    def _big(self, mask: int, names: dict[str, Any]) -> str:
+        return str(mask) if mask.bit_length() < 60 else self._name(mask, names)
+
+    def _group(self, key: Any, place: Locals, lines: list[str], fresh: list[int], names: dict[str, Any]) -> None:
+        bound, hits = self.groups[key]
+        parts = []
+        for path, table in hits.items():
+            x = place.load(path, lines, " ", fresh)
+            slow = self._name(table.any, names)
+            if table.simple:
+                parts.append(f"({self._name(table.exact.get, names)}({x}, 0) if {x}.__class__ is str else {slow}({x}))")
+            else:
+                parts.append(f"{slow}({x})")
+        free = self.all & ~bound
+        lines.append(f" m &= {' | '.join([*parts, *([self._big(free, names)] if free else [])])}")
+
+    def _values(
+        self, path: tuple[str, ...], place: Locals, lines: list[str], fresh: list[int], names: dict[str, Any]
+    ) -> None:
+        values = self.values[path]
+        x = place.load(path, lines, " ", fresh)
+        get = self._name(values.table.get, names)
+        default = self._big(values.default, names)
+        lines.append(f" c = {x}.__class__")
+        word = "if"
+        if values.bound or values.textual or values.unequal:
+            mask = f"{get}({x}, {default})" if values.table or values.bound else default
+            if values.textual:
+                mask += f" & {self._name(values.prefixed, names)}({x})"
+            ask = values.numeric | values.truth
+            extra = f"; a |= {self._big(ask, names)}" if ask else ""
+            lines.append(f" {word} c is str: m &= {mask}{extra}")
+            word = "elif"
+        if values.numeric and not values.textual and not values.truth:
+            bound = f"-{EXACT_BELOW} < {x} < {EXACT_BELOW}"
+            steps = []
+            for (sign, bisect), keys, masks in values.steps:
+                place_of = f"{self._name(bisect, names)}({self._name(keys, names)}, {'-' if sign < 0 else ''}{x})"
+                steps.append(f"{self._name(masks, names)}[{place_of}]")
+            if values.table or values.bound or values.lacks:
+                steps.append(f"{get}({x}, {default})")
+            lines.append(f" {word} (c is float or c is int) and {bound}: m &= {' & '.join(steps)}")
+            word = "elif"
+        look = self._name(values.look, names)
+        general = f"k = {look}({x}); m &= k[0]; a |= k[1]"
+        lines.append(f" else: {general}" if word == "elif" else f" {general}")
+
+    def settle(self, m: int, a: int, out: list[int], rest: list[Rule], ask: list[int]) -> None:
+        """Append the positions of the bits that are left."""
+        positions = self.positions
+        left = m & ~(a | self.rest)
+        if left:
+            _positions(left, positions, out)
+        if m != left:
+            a &= m
+            if a:
+                _positions(a, positions, ask)
+            more = m & self.rest & ~a
+            if more:
+                rest.extend([self.rules[n] for n in _bits(more)])
+
+
+def _positions(mask: int, positions: list[int], out: list[int]) -> None:
+    out.extend([positions[n] for n in _bits(mask)])
+
+
+def _bits(mask: int) -> list[int]:
+    """The numbers of the bits set, ascending."""
+    found = []
+    if mask.bit_count() < _FEW:
+        while mask:
+            low = mask & -mask
+            found.append(low.bit_length() - 1)
+            mask ^= low
+        return found
+    text = bin(mask)[:1:-1]
+    at = text.find("1")
+    while at >= 0:
+        found.append(at)
+        at = text.find("1", at + 1)
+    return found
