@@ -48,12 +48,16 @@ def events(count: int) -> list[Record]:
     return records
 
 
-def front(triggers: int) -> Front:
+def front(triggers: int, *, broad: bool = False) -> Front:
+    """Selective triggers, of which one event fires about a tenth, or broad ones, of which it fires about one."""
     workflows = {}
     for n in range(triggers):
+        lines = (Match("event.data.service", (f"service-{n * 31 % 200}",)),)
+        if not broad:
+            lines += (Match("event.data.name", (f"Rule{n % 50}",)), Match("event.data.branch", ("main", "release/*")))
         where = Selector(
             event=KINDS[n % len(KINDS)],
-            match=(Match("event.data.service", (f"service-{n * 31 % 200}",)),),
+            match=lines,
             filter=f"event.data.labels.cpu > {n % 90} && event.data.severity in ['high', 'critical']"
             if n % 2
             else None,
@@ -84,9 +88,9 @@ def bare(records: list[Record]) -> float:
 def main() -> None:
     records = events(20_000)
     size = sum(len(record.data) for record in records) // len(records)
-    for triggers in (1, 1000):
+    for triggers, broad in ((1, False), (1000, False), (1000, True)):
         began = time.process_time()
-        one = front(triggers)
+        one = front(triggers, broad=broad)
         load = time.process_time() - began
         route(one, records[:2000])
         pairs = []

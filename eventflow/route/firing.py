@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCHEDULE_TICK = "eventflow.schedule.tick"
 """The type of the event that a schedule's run has."""
+_NO_NAMES: dict[str, Any] = {}
 MANUAL = "manual"
 """The trigger name of a start by a person."""
 
@@ -33,13 +34,16 @@ def of_event(rule: Rule, case: Case, key: str | None, log_time: Micros) -> Firin
     """The firing of an event trigger. Raises `BadInputs`, `EvaluationError`."""
     workflow = rule.workflow
     facts: dict[str, Any] = {"id": rule.name[1], "type": "event", "key": key}
-    event: Mapping[str, Any] = case.event
-    names: dict[str, Any] = {"event": event, "trigger": _trigger(facts, log_time)}
-    if "events" in rule.names:
-        names["events"] = [decode(case.data).view()]
-    inputs = complete(workflow.inputs, rule.inputs.render(names))
+    event = case.event
+    if rule.is_constant:
+        inputs, group_ = complete(workflow.inputs, rule.inputs.render(_NO_NAMES)), workflow.id
+    else:
+        seen: Mapping[str, Any] = decode(case.data).view() if rule.whole else event
+        names: dict[str, Any] = {"event": seen, "events": [seen], "trigger": _trigger(facts, log_time)}
+        inputs = complete(workflow.inputs, rule.inputs.render(names))
+        group_ = group(workflow, rule.group, {**names, "inputs": inputs})
     return Firing(
-        run=run_id(*rule.name, [(event["source"], event["id"])]),
+        run=run_id(*rule.name, ((event["source"], event["id"]),)),
         workflow=workflow.id,
         definition=rule.definition,
         trigger=rule.name[1],
@@ -48,7 +52,7 @@ def of_event(rule: Rule, case: Case, key: str | None, log_time: Micros) -> Firin
         events=(EventCopy(case.ref, case.log_time, case.data),),
         inputs=inputs,
         facts=facts,
-        group=group(workflow, rule.group, {**names, "inputs": inputs}),
+        group=group_,
         concurrency=workflow.concurrency,
         start_by=_start_by(workflow, case.log_time),
         chain=case.chain,

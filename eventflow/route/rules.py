@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ALARMS: Final = (LAG, HALTED)
 _DAY: Final[Micros] = 86_400_000_000
 _ALWAYS: Final = ("id", "source", "type", "eventflowchain", "eventflowhops")
+_LARGE: Final = frozenset((("event",), ("event", "data"), ("event", "body")))
 _NAMES: Final = ("event", "events", "trigger", "inputs")
 
 
@@ -37,8 +38,8 @@ class Rule:
     """One trigger of a workflow, compiled. `state` names selector, key and schedule: another is a new state (W11)."""
 
     __slots__ = (
-        "dedup", "definition", "group", "idle", "inputs", "key", "name", "names", "salt", "state", "stateful",
-        "trigger", "workflow",
+        "dedup", "definition", "group", "idle", "inputs", "is_constant", "key", "name", "salt", "state", "stateful",
+        "trigger", "whole", "workflow",
     )  # fmt: skip
 
     def __init__(self, definition: str, workflow: Workflow, trigger: Trigger) -> None:
@@ -53,16 +54,18 @@ class Rule:
         self.dedup: Program | None = compile(trigger.dedup.key, small) if trigger.dedup is not None else None
         self.inputs = template(trigger.inputs, env_of(workflow))
         self.group = template(workflow.concurrency.group, env_of(workflow))
-        self.names = self.inputs.names | self.group.names
+        self.is_constant = self.inputs.is_constant and workflow.concurrency.group is None
+        read = self.inputs.paths | self.group.paths
+        self.whole = any(path[0] == "events" or path in _LARGE for path in read)
         self.state = _state_of(trigger)
         self.salt = digest((*self.name, self.state), 16)
         self.idle = max(_DAY, trigger.cooldown or 0, *(limit.per for limit in trigger.limit)) + 1
 
     @property
     def paths(self) -> Iterator[tuple[str, ...]]:
-        """What its expressions read beside the selector."""
-        yield from self.inputs.paths
-        yield from self.group.paths
+        """What its expressions read beside the selector, unless a firing decodes the event whole for them."""
+        if not self.whole:
+            yield from self.inputs.paths | self.group.paths
         for program in (self.key, self.dedup):
             if program is not None:
                 yield from program.paths
@@ -187,9 +190,9 @@ class Front:
         self.waits = waits
         self.triggers = len(rules.events)
         moved = [msgspec.structs.replace(one, id=one.id + self.triggers) for one in waits.entries]
-        self.match = Index([*rules.entries, *moved]).match
-        self.read = Index([*rules.entries, *moved]).projection(self._also())
-        self.whole = any("events" in rule.names for rule in rules.events)
+        index = Index([*rules.entries, *moved])
+        self.match = index.match
+        self.read = index.projection(self._also())
 
     def _also(self) -> Iterator[tuple[str, ...]]:
         for name in _ALWAYS:

@@ -166,9 +166,14 @@ class MemoryLedger:
         self.deadline: int | None = None
         self.settings: dict[str, str] = {}
         self.unclear = 0
+        self.recalls = 0
         self.fail: list[Exception] = []
 
     async def recall(self, partition):
+        self.recalls += 1
+        return self._row(partition)
+
+    def _row(self, partition):
         nothing = Recalled(position=Position(), memory_at=Position(), last="", catalogue=0, log_time=0, slots={})
         return copy.deepcopy(self.rows.get(partition, nothing))
 
@@ -176,7 +181,7 @@ class MemoryLedger:
         await asyncio.sleep(0)
         if self.fail:
             raise self.fail.pop(0)
-        before = await self.recall(commit.partition)
+        before = self._row(commit.partition)
         if before.last == commit.id:
             return Admitted({})
         if before.last != commit.follows:

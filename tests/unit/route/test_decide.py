@@ -332,6 +332,18 @@ def test_timers_fire_before_the_record_that_is_later_and_in_order():
     assert [(f.workflow, f.trigger) for f in effects.firings] == [("w0", "a"), ("w1", "b"), ("w1", "e")]
 
 
+def test_jitter_holds_a_timer_back_and_names_the_run_by_the_time_without_it():
+    plan = Schedule(every=60 * SECOND, jitter=50 * SECOND)
+    front = house.front(house.workflow(house.trigger(schedule=plan)))
+    memory = house.fresh(front)
+    due = house.START + 60 * SECOND
+    fires = memory.due
+    assert due < fires < due + 50 * SECOND
+    early = house.run(front, [Record(0, 0, fires, house.event("a"))], memory)
+    late = house.run(front, [Record(0, 1, fires + 1, house.event("b"))], memory)
+    assert (early.firings, [firing.fired_at for firing in late.firings]) == ([], [due])
+
+
 # --- waits -----------------------------------------------------------------------------------------------------------
 
 

@@ -74,11 +74,12 @@ async def test_an_unclear_commit_is_repeated_and_counts_once():
     ledger.activate(house.workflow(house.trigger()))
     async with routing(bus, ledger) as router:
         await until(lambda: router.ready)
-        ledger.unclear = 1
+        ledger.unclear, recalls = 1, ledger.recalls
         await bus.emit(house.event("a"))
         await until(lambda: ledger.runs and not router.trouble)
         await bus.emit(house.event("b"))
         await until(lambda: len(ledger.runs) == 2)
+        assert ledger.recalls == recalls
     assert sum(len(commit.firings) for commit in ledger.commits) == 2
 
 
@@ -95,17 +96,25 @@ async def test_a_full_disk_is_waited_out():
         assert router.ready
 
 
-async def test_another_router_takes_over_and_nothing_fires_twice():
+@pytest.mark.parametrize("stays", [0, 1])
+async def test_two_routers_of_one_partition_fire_once_and_either_goes_on(stays):
     bus, ledger = house.MemoryBus(), house.MemoryLedger()
     ledger.activate(house.workflow(house.trigger(key="event.data.key", cooldown=60 * house.SECOND)))
-    async with routing(bus, ledger) as one:
-        await until(lambda: one.ready)
-        async with routing(bus, ledger) as two:
-            await until(lambda: two.ready)
-            for n in range(20):
-                await bus.emit(house.event(str(n), key=str(n % 4)))
-            await until(lambda: len(ledger.runs) == 4 and ledger.rows[0].position.offset == 20)
-    assert sum(len(commit.firings) for commit in ledger.commits) == 4
+    async with contextlib.AsyncExitStack() as one, contextlib.AsyncExitStack() as two:
+        for stack in (one, two):
+            router = await stack.enter_async_context(routing(bus, ledger))
+            await until(partial(_ready, router))
+        for n in range(20):
+            await bus.emit(house.event(str(n), key=str(n % 4)))
+        await until(lambda: len(ledger.runs) == 4 and ledger.rows[0].position.offset == 20)
+        await (one, two)[1 - stays].aclose()
+        await bus.emit(house.event("later", key="another"))
+        await until(lambda: len(ledger.runs) == 5)
+    assert sum(len(commit.firings) for commit in ledger.commits) == 5
+
+
+def _ready(router):
+    return router.ready
 
 
 async def test_a_reload_is_one_commit_and_later_events_meet_the_new_rule():
@@ -248,6 +257,17 @@ async def test_recovery_decides_by_the_catalogue_that_was_in_force():
         await bus.emit(house.event("b", key="a"))
         await until(lambda: router.counts().get(("w", "t", "cooldown")) == 1)
     assert len(ledger.runs) == 1
+
+
+async def test_recovery_ends_exactly_at_the_position():
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger(key="event.data.key", cooldown=3600 * house.SECOND)))
+    await _die_after(bus, ledger, [house.event("a", key="a")], runs=1)
+    await bus.emit(house.event("b", key="b"), house.event("c", key="a"))
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.positions.get(0) == 3)
+        assert router.counts()["w", "t", "fired"] == 2
+    assert len(ledger.runs) == 2
 
 
 async def _die_after(bus, ledger, events, runs):
