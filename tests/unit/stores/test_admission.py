@@ -17,7 +17,9 @@ def test_a_mode_that_does_not_count_decides_the_same_for_every_occupancy(mode, s
         assert judge(how, queued, occupying) == judge(how, 0, 0)
 
 
-@given(st.sampled_from(["queued", "parallel"]), st.integers(1, 5), st.integers(0, 3), st.lists(st.booleans(), max_size=30))
+@given(
+    st.sampled_from(["queued", "parallel"]), st.integers(1, 5), st.integers(0, 3), st.lists(st.booleans(), max_size=30)
+)
 def test_no_more_wait_than_queue_max_allows(mode, size, limit, walk):
     """True: one more fires; False: one ends. A place that is free is taken by the first in line."""
     how = Concurrency(mode=mode, max=size, queue_max=limit)
@@ -48,4 +50,9 @@ def test_restart_never_refuses(queued, occupying):
 
 
 def test_only_parallel_has_more_than_one_place():
-    assert [places(Concurrency(mode=mode, max=7)) for mode in ("parallel", "queued", "single", "restart")] == [7, 1, 1, 1]
+    assert [places(Concurrency(mode=mode, max=7)) for mode in ("parallel", "queued", "single", "restart")] == [
+        7,
+        1,
+        1,
+        1,
+    ]
