@@ -43,7 +43,7 @@ def check(doc: Document, workflow: Workflow, steps: tuple[Read, ...]) -> None:
             )
         first.setdefault(step.name, step)
     taken = handlers(workflow)
-    for block in _blocks(steps):
+    for block in blocks(steps):
         _targets(doc, block, first, taken)
         _unreachable(doc, block, taken, {fallback.action for fallback in workflow.fallback})
     if taken:
@@ -51,7 +51,8 @@ def check(doc: Document, workflow: Workflow, steps: tuple[Read, ...]) -> None:
         doc.report("N002", found[0].fields.at("name"), f"taken for handlers: {', '.join(step.name for step in found)}")
 
 
-def _blocks(steps: tuple[Read, ...]) -> Iterator[tuple[Read, ...]]:
+def blocks(steps: tuple[Read, ...]) -> Iterator[tuple[Read, ...]]:
+    """Every list of steps: the workflow's own, and those of branches and loops."""
     yield steps
     for step in every(steps):
         yield from step.bodies

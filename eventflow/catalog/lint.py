@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from eventflow.catalog import graph
 from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     from eventflow.catalog.document import Document
+    from eventflow.catalog.fields import Fields
     from eventflow.catalog.steps import Read
 
 _CODE: Final = frozenset(("-c", "-e", "--eval", "--command", "-lc", "-ec", "-xc", "/c", "-Command"))
@@ -32,6 +34,43 @@ def check(doc: Document, step: Read) -> None:
             f"step '{step.name}' is not idempotent and would be repeated",
             "say idempotent: true if a repetition does no harm",
         )
+
+
+def risks(doc: Document, fields: Fields, steps: tuple[Read, ...], risky: frozenset[str]) -> None:
+    """What needs care where an action of high risk is used: start in time (W340), a person before it (W331)."""
+    found = [step for step in graph.every(steps) if step.fields.get("uses") in risky]
+    if found and fields.given("triggers") and not fields.given("start_within"):
+        at = found[0].fields.at("uses")
+        doc.report(
+            "W340", at, f"'{found[0].fields.get('uses')}' is of high risk, and may start late", "add start_within: 15m"
+        )
+    for block in graph.blocks(steps):
+        places = {step.name: step for step in block}
+        for step in block:
+            if step.fields.get("ai_assisted") and step.fields.get("type") == "decision" and not _by_people(step):
+                _after_model(doc, step, places, risky)
+
+
+def _after_model(doc: Document, start: Read, places: dict[str, Read], risky: frozenset[str]) -> None:
+    todo = [target.name for target in start.then]
+    seen: set[str] = set()
+    order = list(places)
+    while todo:
+        step = places.get(todo.pop())
+        if step is None or step.name in seen or _by_people(step):
+            continue
+        seen.add(step.name)
+        for inner in graph.every((step,)):
+            if (uses := inner.fields.get("uses")) in risky:
+                said = f"'{uses}' is of high risk, and the model's choice in '{start.name}' leads to it"
+                doc.report("W331", inner.fields.at("uses"), said, "put a decision by: human on the way")
+        todo += [target.name for target in (*step.targets.values(), *step.then)]
+        if "success" not in step.targets:
+            todo += order[order.index(step.name) + 1 :][:1]
+
+
+def _by_people(step: Read) -> bool:
+    return step.config is not None and step.config.get("by") == "human"
 
 
 def _injection(doc: Document, given: Node) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -84,6 +85,8 @@ def load(folders: Iterable[Path | str], known: Known | None = None, *, detectors
     Where `known.detectors` is not given, the detector documents under `detectors` are what there is.
     """
     known = known or Known()
+    if known.action is not None:
+        known = msgspec.structs.replace(known, action=functools.cache(known.action))
     loading = _Loading()
     for folder in map(Path, detectors):
         for file, path in documents(folder):

@@ -108,6 +108,14 @@ def _advice(error: yaml.MarkedYAMLError) -> str:
     problem = str(error.problem)
     if "expected key" in problem or "block end" in problem or "expected <document start>" in problem:
         return "keys of one mapping stand under each other; look at the indentation here and in the line before"
+    if "escape" in problem:
+        return "write the character itself, or put the text in single quotes"
+    if "cannot start any token" in problem:
+        return "put the value in quotes"
+    if "escape" in problem:
+        return "write the character itself, or put the text in single quotes"
+    if "cannot start any token" in problem:
+        return "put the value in quotes"
     if "quoted scalar" in str(error.context):
         return "a quote is never closed"
     if "flow" in str(error.context):

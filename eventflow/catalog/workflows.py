@@ -50,6 +50,8 @@ class Known(msgspec.Struct, frozen=True):
     agents: Collection[str] | None = None
     personas: Collection[str] | None = None
     timezone: str | None = None
+    risky: Collection[str] = ()
+    """Actions of high risk."""
 
 
 METADATA: Final = Shape(
@@ -147,7 +149,8 @@ def build(doc: Document, node: Node, path: str, known: Known) -> Workflow | None
         outputs={name: f"${{{{ {text} }}}}" for name, text in fields.get("outputs", {}).items()},
         triggers=tuple(trigger for trigger, _ in triggers if trigger is not None),
         concurrency=fields.get("concurrency") or Concurrency(), steps=built(steps),
-        retry=handling.get("retry_strategy") or Retry(), fallback=tuple(fallback for fallback, _ in fallbacks if fallback.action),
+        retry=handling.get("retry_strategy") or Retry(),
+        fallback=tuple(fallback for fallback, _ in fallbacks if fallback.action),
         timeout=handling.get("timeout"), **more,
     )  # fmt: skip
     graph.check(doc, workflow, steps)
@@ -166,6 +169,7 @@ def _category(doc: Document, meta: Fields, path: str) -> str:
 def _around(doc: Document, fields: Fields, workflow: Workflow, known: Known) -> None:
     steps = list(graph.every(fields.get("steps", ())))
     names = {step.name for step in steps}
+    lint.risks(doc, fields, fields.get("steps", ()), frozenset(known.risky))
     for step in steps:
         lint.check(doc, step)
         if step.fields.given("uses") and step.fields.get("uses"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eventflow.settings.layers import load
+    from eventflow.settings.layers import given, load
     from eventflow.settings.models import (
         Auth,
         BusSettings,
@@ -42,6 +42,7 @@ __all__ = [
     "SourceSettings",
     "Tls",
     "TokenSettings",
+    "given",
     "load",
 ]
 
@@ -52,5 +53,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from eventflow.settings import layers, models, secret, values
 
-    where = {"load": layers, "Secret": secret, "Address": values}.get(name, models)
+    where = {"given": layers, "load": layers, "Secret": secret, "Address": values}.get(name, models)
     return getattr(where, name)

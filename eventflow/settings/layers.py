@@ -50,6 +50,17 @@ def load(
     return layers.settings(file, env)
 
 
+def given(values: Map[str, Any], env: Map[str, str] | None = None) -> Settings:
+    """Settings from values alone, shaped as a settings file is; no file and no environment is laid over them.
+
+    `env` is where `env:NAME` secrets are looked up; None: the environment of the process. Raises `SettingsError`.
+    """
+    layers = _Layers()
+    for key, value in values.items():
+        layers.put([key], value, "given")
+    return layers.settings(None, os.environ if env is None else env)
+
+
 class _Layers:
     """The values so far, and the origin of each by dotted key."""
 
