@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -23,6 +24,8 @@ DEFAULT_FILE: Final = "eventflow.yaml"
 PREFIX: Final = "EVENTFLOW_"
 NOT_SETTINGS: Final = frozenset(("EVENTFLOW_CONFIG", "EVENTFLOW_FAILPOINT"))
 """Variables with our prefix that say something else: the settings file itself, and where a test lets us die."""
+_KEY: Final = re.compile(r"[a-z_]+(\.[\w-]+)+")
+"""The key that a message about the settings as a whole begins with."""
 NOT_YET: Final = frozenset(("slack", "mail", "ai"))
 
 
@@ -153,6 +156,8 @@ class _Layers:
         loc = tuple(part for part in loc if part != "[key]")
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
         message = message.removeprefix("Value error, ")
+        if not loc and (named := _KEY.match(message)) is not None:
+            loc = tuple(named[0].split("."))
         if kind == "extra_forbidden":
             known = _known(loc[:-1])
             message = f"there is no such setting; {did_you_mean(str(loc[-1]), known)}".removesuffix("; ")
