@@ -55,6 +55,7 @@ class Seen:
         """Remember at most about `bound` identities; beyond that the oldest three hours are forgotten first."""
         self.bound = bound
         self._head = _Head()
+        self._written = b""
         self._tables: list[array[int] | None] = [None] * SHARDS
         self._used = [0] * SHARDS
         self._bases: dict[int, bytes] = {}
@@ -204,7 +205,8 @@ class Seen:
         rows = {name.removeprefix(PREFIX): row for name, row in slots.items() if name.startswith(PREFIX)}
         if "head" not in rows:
             return
-        self._head = msgspec.msgpack.decode(rows.pop("head"), type=_Head)
+        self._written = rows.pop("head")
+        self._head = msgspec.msgpack.decode(self._written, type=_Head)
         for name, row in sorted(rows.items()):
             kind, _, number = name.partition("/")
             if kind == "base":
@@ -234,8 +236,9 @@ class Seen:
             head.round_at, head.round_row, head.round_unit, head.fresh = 0, head.row, head.unit, 0
         if head.round_at >= 0:
             self._rewrite(slots)
-        if slots:
-            slots[PREFIX + "head"] = msgspec.msgpack.encode(head)
+        encoded = msgspec.msgpack.encode(head)
+        if encoded != self._written and head.unit:
+            slots[PREFIX + "head"] = self._written = encoded
         return slots
 
     def _rewrite(self, slots: dict[str, bytes | None]) -> None:
