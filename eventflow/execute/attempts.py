@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from eventflow.execute.turn import StepFailed
-from eventflow.execute.values import as_json
 from eventflow.model.journal import Again, Trouble
 from eventflow.model.workflow import Retry
 
@@ -22,7 +21,7 @@ FOR_GOOD: Final = frozenset(("expression", "inputs", "secrets", "unknown-action"
 
 
 def succeeded(turn: Turn, visit: Visit, result: dict[str, Any], **more: Any) -> None:
-    """The attempt did it; the step's `outputs` choose what of the result stays."""
+    """The attempt did it; the step's `outputs` choose what of the result, JSON already, stays."""
     wanted = visit.node.do.outputs
     try:
         if wanted:
@@ -30,7 +29,7 @@ def succeeded(turn: Turn, visit: Visit, result: dict[str, Any], **more: Any) -> 
                 name: turn.value(visit.scope, text, f"outputs.{name}", result=result) for name, text in wanted.items()
             }
         else:
-            outputs = as_json(result)
+            outputs = result
     except StepFailed as bad:
         turn.end(visit.scope, visit.node, "failure", error=bad.trouble, **more)
     else:

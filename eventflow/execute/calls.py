@@ -8,7 +8,6 @@ pool, so that a slow one does not take all there is.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -26,7 +25,7 @@ from eventflow.model.journal import Trouble
 from eventflow.plugin.action import Attempt
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from eventflow.execute.turn import Call
     from eventflow.model.run import Run
@@ -46,16 +45,11 @@ class Live:
     def __init__(self, call: Call, hand_over: Callable[[Return], None]) -> None:
         """Not begun yet; `hand_over` takes its return, once."""
         self.call = call
-        self.task: asyncio.Task[Return] | None = None
+        self.task: asyncio.Task[None] | None = None
         self.why = ""
         """Why it was cancelled by us: timeout, broken off."""
         self._hand_over: Callable[[Return], None] | None = hand_over
         self._timer: asyncio.TimerHandle | None = None
-
-    def begin(self, task: asyncio.Task[Return]) -> None:
-        """Watch over the task that makes the call."""
-        self.task = task
-        task.add_done_callback(self._ended)
 
     def limit(self) -> None:
         """The call itself begins now: its time limit counts from here."""
@@ -86,18 +80,15 @@ class Live:
         limit = (self.call.timeout or 0) / ports.SECOND
         return Trouble("timeout", f"{self.call.uses} took longer than {limit:g} s{more}", retryable=True)
 
-    def _ended(self, task: asyncio.Task[Return]) -> None:
+    def came_back(self, back: Return | None) -> None:
+        """The call is over; None: it was cancelled, by us or by itself."""
         if self._timer is not None:
             self._timer.cancel()
-        if task.cancelled():
-            text = f"{self.call.uses} was cancelled from within"
-            trouble = self._timeout() if self.why == "timeout" else Trouble("error", text)
-            self._give(Return(call=self.call.id, error=trouble))
-            return
-        back = task.result()
-        if self.why == "timeout" and back.error is not None:
-            back = msgspec.structs.replace(back, error=self._timeout())
-        self._give(back)
+        if self.why == "timeout" and (back is None or back.error is not None):
+            back = Return(call=self.call.id, error=self._timeout())
+        self._give(
+            back or Return(call=self.call.id, error=Trouble("error", f"{self.call.uses} was cancelled from within"))
+        )
 
     def _give(self, back: Return) -> None:
         hand_over, self._hand_over = self._hand_over, None
@@ -113,8 +104,7 @@ class Calls:
         self._find, self._secret = actions, secret
         self._opened: dict[str, asyncio.Future[Action]] = {}
         self._per_destination = per_destination
-        self._pools: dict[str, asyncio.Semaphore] = {}
-        self._waiting: dict[str, int] = {}
+        self._pools: dict[str, _Pool] = {}
         self._idempotent: dict[str, bool] = {}
         self.redactor = Redactor()
         self._tasks = ports.Tasks()
@@ -132,7 +122,7 @@ class Calls:
     def start(self, run: Run, call: Call, hand_over: Callable[[Return], None]) -> Live:
         """Make the call in a task of its own."""
         live = Live(call, hand_over)
-        live.begin(self._tasks.spawn(self._make(run, call, live), f"{run.id}/{call.path}"))
+        live.task = self._tasks.spawn(self._make(run, call, live), f"{run.id}/{call.path}")
         return live
 
     async def close(self) -> None:
@@ -147,8 +137,9 @@ class Calls:
             except Exception as error:  # noqa: BLE001 - a plugin's trouble must not keep the others open
                 log.warning("action does not close", action=name, error=repr(error))
 
-    async def _make(self, run: Run, call: Call, live: Live) -> Return:
+    async def _make(self, run: Run, call: Call, live: Live) -> None:
         """The call with all that can go wrong made into a trouble."""
+        back = None
         try:
             action = await self._open(call.uses)
             inputs, env = self._inputs(action, call)
@@ -156,15 +147,23 @@ class Calls:
             async with self._place(_destination(call)):
                 live.limit()
                 outputs = await action.run(inputs, attempt)
-            return Return(call=call.id, outputs=self.redactor.value(_object(call.uses, outputs)))
+            back = Return(call=call.id, outputs=self.redactor.value(_object(call.uses, outputs)))
         except asyncio.CancelledError:
+            if not live.why:  # nobody but the action itself: it failed, this task was not meant
+                live.came_back(None)
+                return
             raise
         except BaseException as error:  # noqa: BLE001 - not even sys.exit in an action ends the process
-            return Return(call=call.id, error=self._trouble(call, error))
+            back = Return(call=call.id, error=self._trouble(call, error))
+        finally:
+            if back is not None or live.why:
+                live.came_back(back)
 
     async def _open(self, uses: str) -> Action:
         """The action, opened once. Raises `ComponentError` and whatever a plugin raises."""
         opened = self._opened.get(uses)
+        if opened is not None and opened.done():
+            return opened.result()
         if opened is None:
             opened = self._opened[uses] = asyncio.get_running_loop().create_future()
             try:
@@ -226,19 +225,46 @@ class Calls:
                 code, text, retryable = "error", f"{call.uses} raised {type(error).__name__}: {error}", False
         return Trouble(str(code), self.redactor.text(text)[:2000], retryable=retryable)
 
-    @contextlib.asynccontextmanager
-    async def _place(self, pool: str) -> AsyncIterator[None]:
-        """A place in a destination's pool; a pool that nobody uses is forgotten."""
-        self._waiting[pool] = self._waiting.get(pool, 0) + 1
-        if pool not in self._pools:
-            self._pools[pool] = asyncio.Semaphore(self._per_destination)
+    def _place(self, destination: str) -> _Place:
+        pool = self._pools.get(destination)
+        if pool is None:
+            pool = self._pools[destination] = _Pool(self._per_destination)
+        return _Place(self._pools, destination, pool)
+
+
+class _Pool:
+    """The places of one destination, and how many want one."""
+
+    __slots__ = ("places", "users")
+
+    def __init__(self, places: int) -> None:
+        self.places, self.users = asyncio.Semaphore(places), 0
+
+
+class _Place:
+    """A place in a destination's pool while the block lasts; a pool that nobody uses is forgotten."""
+
+    __slots__ = ("_name", "_pool", "_pools")
+
+    def __init__(self, pools: dict[str, _Pool], name: str, pool: _Pool) -> None:
+        self._pools, self._name, self._pool = pools, name, pool
+        pool.users += 1
+
+    async def __aenter__(self) -> None:
         try:
-            async with self._pools[pool]:
-                yield
-        finally:
-            self._waiting[pool] -= 1
-            if not self._waiting[pool]:
-                del self._waiting[pool], self._pools[pool]
+            await self._pool.places.acquire()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pool.places.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        self._pool.users -= 1
+        if not self._pool.users:
+            del self._pools[self._name]
 
 
 class _BadOutput(EventflowError):

@@ -129,7 +129,7 @@ class Plan:
 class Mold:
     """A JSON shape whose texts may hold expressions; those that read secrets are kept apart, to be filled last."""
 
-    __slots__ = ("constant", "late", "now")
+    __slots__ = ("constant", "fixed", "late", "now")
 
     def __init__(self, value: Any, env: Env) -> None:
         """Compile every text in it. Raises `ExpressionError`."""
@@ -137,6 +137,7 @@ class Mold:
         shape = self._without_secrets(value, (), env)
         self.now = template(shape, env)
         self.constant = self.now.is_constant
+        self.fixed = self.now.render({}) if self.constant else None
 
     def _without_secrets(self, value: Any, path: tuple[Any, ...], env: Env) -> Any:
         if isinstance(value, dict):

@@ -179,7 +179,7 @@ class Turn:
         """A `${{ }}` shape with its values, as JSON; None where a secret belongs. Raises `StepFailed`."""
         try:
             mold = self.plan.mold(shape, secrets=secrets)
-            return mold.now.render({}) if mold.constant else as_json(mold.render(self.names(scope)))
+            return mold.fixed if mold.constant else as_json(mold.render(self.names(scope)))
         except (EvaluationError, ExpressionError, TypeError, ValueError) as error:
             raise StepFailed("expression", f"{key}: {error}") from error
 

@@ -19,6 +19,7 @@ OUTPUT_LIMIT: Final = 256 * 1024
 KEPT: Final = 4096
 """Bytes up to which a single output is kept when all of them together are too large."""
 UNITS: Final = {"us": 1, "ms": 1000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86_400 * 10**6}
+_PLAIN: Final = (str, int, float, bool, dict, list, type(None))
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
 _SHORT: Final = re.compile(rf"(?:{_PART.pattern})+")
 _ISO: Final = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
@@ -30,31 +31,45 @@ def as_json(value: Any) -> Any:
 
     Raises `TypeError` or `ValueError` on what JSON cannot say.
     """
-    if isinstance(value, (str, bool)) or value is None:
+    kind = value.__class__
+    if kind is str or kind is bool or value is None:
         return value
-    simple = msgspec.to_builtins(plain(value), str_keys=True, enc_hook=_refuse, builtin_types=(datetime, timedelta))
-    return _times(simple)
+    if kind is dict:
+        return {name if name.__class__ is str else _key(name): as_json(item) for name, item in value.items()}
+    if kind is list:
+        return [as_json(item) for item in value]
+    if kind is int:
+        if not -(2**63) <= value < 2**64:
+            raise ValueError(f"{value} does not fit into 64 bits")
+        return value
+    if kind is float:
+        if value - value != 0:
+            raise ValueError(f"{value} is no JSON number")
+        return value
+    return _unusual(value)
+
+
+def _unusual(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
+    simple = plain(value)
+    if simple.__class__ in _PLAIN:
+        return as_json(simple)
+    return as_json(msgspec.to_builtins(simple, str_keys=True, enc_hook=_refuse))
+
+
+def _key(name: Any) -> str:
+    if isinstance(name, bool):
+        return "true" if name else "false"
+    if isinstance(name, (str, int)):
+        return str(name)
+    raise TypeError(f"a {type(name).__name__} is no key of a JSON object")
 
 
 def _refuse(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} is no JSON value")
-
-
-def _times(value: Any) -> Any:
-    kind = type(value)
-    if kind is dict:
-        return {name: _times(item) for name, item in value.items()}
-    if kind is list:
-        return [_times(item) for item in value]
-    if kind is datetime:
-        return format_time(value)
-    if kind is timedelta:
-        return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
-    if kind is float and value - value != 0:
-        raise ValueError(f"{value} is no JSON number")
-    if kind is int and not -(2**63) <= value < 2**64:
-        raise ValueError(f"{value} does not fit into 64 bits")
-    return value
 
 
 def bounded(outputs: dict[str, Any]) -> dict[str, Any]:
