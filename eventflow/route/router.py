@@ -355,7 +355,7 @@ class Router:
         """Whether a commit is due without effects: memory is old, or somebody waits for the log to have come so far."""
         deadline = self._deadline
         return self._checkpoint_due(held) or (
-            deadline is not None and held.stored_log_time < deadline <= held.effects.log_time
+            deadline is not None and held.stored_log_time <= deadline < held.effects.log_time
         )
 
     async def _commit(self, held: Held, *, checkpoint: bool) -> bool:
