@@ -3,8 +3,8 @@
 Normal running writes nothing for this but one mark when a process takes its first record of a partition. Two marks of
 others at the same `memory_at` mean that two processes died there: from here up to the end that the log has now, each
 record is marked, decided and committed alone, with a checkpoint, so that the next start is exactly at the record that
-did not come through. One with three marks of others is buried as a dead letter. A process that is killed from outside
-buries nothing, unless that happens three times in the moments between one record's mark and its commit.
+did not come through. One that three processes began alone is buried as a dead letter. A process that is killed from
+outside buries nothing, unless that happens three times in the moments between one record's mark and its commit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Marks:
         """Mark as a process of its own."""
         self._ledger = ledger
         self._token = ports.random_bytes(8).hex()
-        self._made: dict[int, tuple[int, int]] = {}
+        self._made: dict[int, tuple[int, int, bool]] = {}
 
     def first(self, partition: int) -> bool:
         """Whether this process has not begun anything of the partition yet."""
@@ -38,25 +38,26 @@ class Marks:
     async def died(self, partition: int, memory_at: int) -> bool:
         """Begin with what follows `memory_at`; whether others died there so that it must go one at a time."""
         before, alone = await self._mark(partition, memory_at, "many")
-        return alone or before >= DEATHS
+        return alone > 0 or before >= DEATHS
 
     async def tries(self, partition: int, memory_at: int) -> int:
-        """Begin the one record that follows `memory_at`, alone; how many others began there before, at most three.
+        """Begin the one record that follows `memory_at`, alone; how many others began it alone before, at most three.
 
         Where this process has made its mark already it makes no second one.
         """
         made = self._made.get(partition)
-        if made is None or made[0] != memory_at:
-            return (await self._mark(partition, memory_at, "alone"))[0]
+        if made is None or made[0] != memory_at or not made[2]:
+            return (await self._mark(partition, memory_at, "alone"))[1]
         return made[1]
 
-    async def _mark(self, partition: int, memory_at: int, how: str) -> tuple[int, bool]:
-        before, alone, mine = 0, False, f"{how} {self._token}"
-        while before < TRIES:
+    async def _mark(self, partition: int, memory_at: int, how: str) -> tuple[int, int]:
+        """Make a mark behind those of others; how many there are, and how many of them for a record alone."""
+        before, alone, mine = 0, 0, f"{how} {self._token}"
+        while alone < TRIES:
             found = await self._ledger.setting(f"begun/{partition}/{memory_at}/{before + 1}", mine)
             if found == mine:
                 break
             before += 1
-            alone = alone or found.startswith("alone")
-        self._made[partition] = (memory_at, before)
+            alone += found.startswith("alone")
+        self._made[partition] = (memory_at, alone, how == "alone")
         return before, alone

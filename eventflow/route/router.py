@@ -327,7 +327,7 @@ class Router:
         boot, now, wall, wait = ports.boot(), self._bus.now(), ports.wall(), _IDLE
         for held in self._held.values():
             clock = wall if held.partition == CONTROL else now
-            late = self._deadline is not None and held.log_time < self._deadline <= now
+            late = self._deadline is not None and held.log_time <= self._deadline < now
             if held.memory.due >= clock and not late:
                 wait = min(wait, max(0.0, (held.memory.due - clock) / 1e6))
                 continue
