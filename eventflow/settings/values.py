@@ -55,6 +55,14 @@ def _size(value: Any) -> Any:
     return int(number * (1024 if "i" in unit else 1000) ** _FACTOR.get(unit[0].lower(), 0))
 
 
+def show_size(size: int) -> str:
+    """The short form: `10 GiB`."""
+    for power, unit in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size and size % 1024**power == 0:
+            return f"{size // 1024**power} {unit}"
+    return f"{size} B"
+
+
 def _address(value: Any) -> Any:
     if isinstance(value, Address):
         return value
