@@ -21,7 +21,9 @@ from eventflow.app.doors import Doors
 from eventflow.app.rooms import build_bus, build_store, make_private
 from eventflow.errors import EventflowError, NotFound, StorageError
 from eventflow.execute.executor import Executor
+from eventflow.execute.explain import explain as explain_run
 from eventflow.execute.inside import DOERS
+from eventflow.model import journal
 from eventflow.model import workflow as definitions
 from eventflow.model.event import Event, from_micros
 from eventflow.model.identity import partition_of
@@ -264,11 +266,9 @@ class Eventflow:
         return explain(record, self.catalogue, self._router.verdicts, self.settings.timezone or "UTC")
 
     async def explain_run(self, run: Run) -> Sequence[str]:
-        """What started the run, the path it took, each attempt."""
-        from eventflow.execute.explain import explain as explain_run
-
-        lines = [line.data for line in await self.store.read(run.id)]
-        return explain_run(run, lines)
+        """What started the run, the path it took, each attempt: one sentence each, with the seconds since its start."""
+        entries = [journal.decode(line.data) for line in await self.store.read(run.id)]
+        return [f"{line.after / ports.SECOND:8.3f} s  {line.sentence}" for line in explain_run(run, entries)]
 
     def trouble(self) -> dict[str, str]:
         """Check → sentence for everything that is not as it should be."""

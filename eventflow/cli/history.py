@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from eventflow.cli import show
@@ -35,18 +33,13 @@ def command(door: Door, run: str | None, workflow: str | None, status: str | Non
 
 
 def _one(door: Door, run: str) -> None:
-    found = door.request("GET", f"/runs/{part(run)}")
     if door.as_json:
-        door.print_json(found)
+        door.print_json(door.request("GET", f"/runs/{part(run)}"))
         return
-    click.echo(show.run_line(found))
-    for entry in found.get("journal", []):
-        click.echo("  " + _entry(entry))
-
-
-def _entry(entry: dict[str, Any]) -> str:
-    what = entry.get("sentence") or ", ".join(f"{name}={value}" for name, value in entry.items() if name != "at")
-    return f"{show.moment(entry.get('at'))}  {what}"
+    found = door.request("GET", f"/explain/{part(run)}")
+    click.echo(show.run_line(found["run"]))
+    for sentence in found["sentences"]:
+        click.echo("  " + sentence)
 
 
 def _dead(door: Door, limit: int) -> None:
