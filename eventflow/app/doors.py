@@ -16,14 +16,13 @@ import msgspec
 import structlog
 
 from eventflow import ports
+from eventflow.console.bodies import OutcomeBody
 from eventflow.console.server import handler
 from eventflow.errors import Conflict
 from eventflow.ingest.door import PublicDoor
 from eventflow.ingest.events import EventsDoor
 from eventflow.ingest.gateway import Gateway
 from eventflow.ingest.source import SourceDoor, door_path
-from eventflow.model.outcome import REASONS
-from eventflow.model.run import REASONS as RUN_REASONS
 from eventflow.observe.metrics import Metrics
 from eventflow.plugin import Source, SourceContext
 from eventflow.plugin.registry import find
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from eventflow.app.house import Eventflow
-    from eventflow.model.outcome import Outcome
     from eventflow.model.record import Ref
     from eventflow.model.run import Run
     from eventflow.model.workflow import Catalogue
@@ -161,9 +159,12 @@ class Doors:
         assert self._accept is not None  # noqa: S101 - the doors are open when a request comes
         return await self._accept.take(request)
 
-    async def explain(self, ref: Ref) -> Sequence[Outcome]:
+    async def explain(self, ref: Ref) -> Sequence[OutcomeBody]:
         """What every trigger made of one stored event."""
-        return await self._flow.explain(ref)  # type: ignore[return-value]
+        return [
+            OutcomeBody(one.workflow, one.trigger, one.stage, one.reason, one.sentence, one.key, one.values)
+            for one in await self._flow.explain(ref)
+        ]
 
     async def explain_run(self, run: Run) -> Sequence[str]:
         """The story of a run."""
@@ -180,10 +181,6 @@ class Doors:
     def drain(self) -> None:
         """Begin to stop."""
         ports.later(0.05, self._flow.drain)
-
-    def sentence(self, reason: str) -> str:
-        """The sentence for a reason code."""
-        return REASONS.get(reason) or RUN_REASONS.get(reason) or reason
 
     def journal(self, lines: Sequence[bytes]) -> list[dict[str, Any]]:
         """Journal lines as objects."""

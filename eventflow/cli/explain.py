@@ -10,12 +10,16 @@ import click
 from eventflow.cli import show
 from eventflow.cli.doors import Door, options, part
 
+FEW = 3
+"""So many triggers that do not select an event at all are shown; more are only counted."""
+
 
 @click.command()
 @click.argument("what", metavar="EVENT|RUN")
-@click.option("--why-not", help="Only this workflow.")
+@click.option("--why-not", metavar="WORKFLOW", help="Only this workflow.")
+@click.option("--all", "everything", is_flag=True, help="Also every trigger that does not select such events.")
 @options
-def command(door: Door, what: str, why_not: str | None) -> None:
+def command(door: Door, what: str, why_not: str | None, everything: bool) -> None:
     """For an event (`evt_…` or its id): every trigger and the first stage that said no, with the values it saw.
 
     For a run (`run_…`): what started it, the path it took, each attempt.
@@ -26,24 +30,31 @@ def command(door: Door, what: str, why_not: str | None) -> None:
     elif "run" in found:
         _run(found)
     else:
-        _event(found)
+        _event(found, everything=everything or why_not is not None)
 
 
-def _event(found: dict[str, Any]) -> None:
+def _event(found: dict[str, Any], *, everything: bool) -> None:
     event = found["event"]
-    click.echo(f"{event.get('handle', '')}  {event.get('type')}  from {event.get('source')}  id {event.get('id')}")
+    click.echo(f"{event['handle']}  {event['type']}  from {event['source']}  id {event['id']}")
+    strangers = [one for one in found["outcomes"] if one["stage"] in {"matched", "disabled"}]
+    folded = [] if everything or len(strangers) <= FEW else strangers
     for outcome in found["outcomes"]:
-        fired = outcome["reason"] == "fired"
-        mark = click.style("fired", fg="green") if fired else click.style(f"{outcome['stage']}: no", fg="yellow")
-        click.echo(
-            f"  {outcome['workflow']} / {outcome['trigger']}  {mark}  {outcome.get('sentence', outcome['reason'])}"
-        )
-        for name, value in (outcome.get("values") or {}).items():
-            click.echo(f"      {name} = {json.dumps(value, ensure_ascii=False, default=str)}")
-    for run in found.get("runs", []):
+        if outcome not in folded:
+            _outcome(outcome)
+    if folded:
+        click.echo(f"  {len(folded)} further triggers do not select such events; --all lists them")
+    for run in found["runs"]:
         click.echo("  run " + show.run_line(run))
     if not found["outcomes"]:
-        click.echo("  no trigger looks at events of this kind")
+        click.echo("  no workflow in force has an event trigger")
+
+
+def _outcome(outcome: dict[str, Any]) -> None:
+    fired = outcome["reason"] == "fired"
+    mark = click.style("fired", fg="green") if fired else click.style(f"{outcome['stage']}: no", fg="yellow")
+    click.echo(f"  {outcome['workflow']} / {outcome['trigger']}  {mark}  {outcome['sentence']}")
+    for name, value in outcome["values"].items():
+        click.echo(f"      {name} = {json.dumps(value, ensure_ascii=False, default=str)}")
 
 
 def _run(found: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from eventflow.model.event import Event, format_time, from_micros
 
 if TYPE_CHECKING:
-    from eventflow.model.outcome import DeadLetter, Outcome
+    from eventflow.model.outcome import DeadLetter
     from eventflow.model.record import Record
     from eventflow.model.run import Run
     from eventflow.model.workflow import Workflow
@@ -177,13 +177,6 @@ def workflow_of(workflow: Workflow) -> WorkflowBody:
         workflow.id, workflow.name, workflow.description, workflow.category, workflow.version, workflow.enabled,
         workflow.mode, workflow.hash, triggers, msgspec.to_builtins(workflow.inputs),
     )  # fmt: skip
-
-
-def outcome_of(outcome: Outcome, sentence: str) -> OutcomeBody:
-    """An outcome with its sentence."""
-    return OutcomeBody(
-        outcome.workflow, outcome.trigger, outcome.stage, outcome.reason, sentence, outcome.key, outcome.values
-    )
 
 
 def dead_of(id_: str, letter: DeadLetter) -> DeadBody:

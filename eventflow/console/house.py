@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from eventflow.model.outcome import Outcome
+    from eventflow.console.bodies import OutcomeBody
     from eventflow.model.record import Ref
     from eventflow.model.run import Run
     from eventflow.model.workflow import Catalogue
@@ -39,7 +39,7 @@ class House(Protocol):
         """The door for events (`POST /events`), for a caller that is already known."""
         ...
 
-    async def explain(self, ref: Ref) -> Sequence[Outcome]:
+    async def explain(self, ref: Ref) -> Sequence[OutcomeBody]:
         """What every trigger makes of one stored event, its verdicts of the time included."""
         ...
 
@@ -62,10 +62,6 @@ class House(Protocol):
 
     def drain(self) -> None:
         """Begin to stop, as SIGTERM does."""
-        ...
-
-    def sentence(self, reason: str) -> str:
-        """The sentence for a reason code of an outcome or a run."""
         ...
 
     def journal(self, lines: Sequence[bytes]) -> list[dict[str, Any]]:

@@ -169,11 +169,7 @@ async def explain(call: Call) -> bodies.ExplainBody:
         found = await house.store.run(what)
         return bodies.ExplainBody(run=_run(found), sentences=list(await house.explain_run(found)))
     record = await _find(house, what)
-    outcomes = [
-        bodies.outcome_of(outcome, house.sentence(outcome.reason))
-        for outcome in await house.explain(record.ref)
-        if only is None or outcome.workflow == only
-    ]
+    outcomes = [one for one in await house.explain(record.ref) if only is None or one.workflow == only]
     started = await house.store.runs(200, event=record.ref)
     return bodies.ExplainBody(event=_event(record), outcomes=outcomes, runs=[_run(run) for run in started])
 
