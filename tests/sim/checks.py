@@ -18,6 +18,7 @@ from eventflow.model.record import CONTROL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sink import Call
     from stage import Stage
 
 
@@ -39,7 +40,8 @@ def acknowledged_events_are_in_the_log(stage: Stage) -> Iterator[str]:
 
 def everything_is_decided(stage: Stage) -> Iterator[str]:
     """No record is left behind (G6): every partition stands at its end, its memory too after a drain."""
-    rows = {p: (at, memory) for p, at, memory in stage.view.rows("SELECT partition, position, memory_at FROM partition")}
+    found = stage.view.rows("SELECT partition, position, memory_at FROM partition")
+    rows = {p: (at, memory) for p, at, memory in found}
     for partition, records in stage.log.items():
         end = records[-1].offset + 1 if records else 0
         position, memory_at = rows.get(partition, (0, 0))
@@ -208,14 +210,20 @@ def calls_are_written_first_and_repeated_for_cause(stage: Stage) -> Iterator[str
             if len(made) > number:
                 yield f"{run['id']}: {place} has {number} attempts in its journal, and {len(made)} calls came"
             for call, following in zip(made, made[1:], strict=False):
-                if call.outcome in {"ok", "open"} and not _cause(stage, call.at, following.at):
+                if call.outcome in {"ok", "open"} and not _cause(stage, call, following):
                     yield f"{call} was repeated although nothing had happened to it"
     yield from (f"{made[0]} stands in no journal" for made in calls.values() if made)
 
 
-def _cause(stage: Stage, since: int, until: int) -> bool:
-    """Whether a process was killed or frozen in this time."""
-    return any(since <= at <= until and not what.startswith("refused") for at, _, what in stage.world.causes)
+def _cause(stage: Stage, call: Call, following: Call) -> bool:
+    """Whether the caller was killed before it could write down what came back, or one of the two was frozen for longer
+    than its lease and did not know it when it called or wrote."""
+    killed, frozen = call.node.partition("#")[0], {one.node.partition("#")[0] for one in (call, following)}
+    return any(
+        (what in {"kill", "end"} and node == killed and call.at <= at <= following.at)
+        or (what in {"freeze", "thaw"} and node in frozen and call.at - 15_000_000 <= at <= following.at)
+        for at, node, what in stage.world.causes
+    )
 
 
 def what_was_said_is_in_the_log(stage: Stage) -> Iterator[str]:

@@ -67,8 +67,8 @@ class Refold:
         stored = Memory()
         stored.load({name: slot for name, slot in commit.checkpoint.slots.items() if slot is not None})
         for rule in rules.schedules:
-            if rule.name in stored.triggers:
-                state = stored.triggers[rule.name]
+            state = stored.triggers.get(rule.name)
+            if state is not None and rule.owner(None, self.stage.house.partitions) == self.partition:
                 self.memory.set_timer(rule.name, state.next, state.fires)
 
 
@@ -121,5 +121,5 @@ def _memory(stage: Stage, anew: Refold) -> Iterator[str]:
 def _shown(slot: bytes | None) -> str:
     try:
         return str(msgspec.msgpack.decode(slot)) if slot is not None else "nothing"
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return repr(slot)

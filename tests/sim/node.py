@@ -7,12 +7,14 @@ group shares a bus and a store that live elsewhere.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import sink
 from lines import BusLine, Line
 from loop import Killed
 
+from eventflow import ports
 from eventflow.buses.memory import MemoryBus
 from eventflow.buses.sqlite import SqliteBus
 from eventflow.errors import Refused, StorageBusy, StorageError, StorageFull, StorageLost
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 LEASE = 5_000_000
 """How long an executor holds a run without renewing, in simulations: short, so that leases do run out."""
+
+DAY = 86_400 * ports.SECOND
 
 
 class House:
@@ -97,6 +101,11 @@ class Node:
         return self._opened and self.id not in loop.dead and self.id not in loop.frozen
 
     @property
+    def worker(self) -> str:
+        """The name under which it takes leases: the same in every life, or another each time."""
+        return self.name if self.world.one_name else self.id.replace("#", "-")
+
+    @property
     def partitions(self) -> int:
         return self.house.partitions
 
@@ -154,10 +163,12 @@ class Node:
             await store.open()
         await self._activate()
         self.router = Router(self.bus, self.store, on_commit=self._committed)
-        self.outbox = Outbox(self.bus, self.store, worker=self.name)
+        self.outbox = Outbox(self.bus, self.store, worker=self.worker)
         self.executor = self._new_executor()
         self._opened = True
+        keeping = asyncio.get_running_loop().create_task(self._keep_house(), name="housekeeping")
         await asyncio.gather(self.router.run(), self.outbox.run(), self.executor.run())
+        keeping.cancel()
         await self.executor.close()
         if self.house.broker is None:
             await self.bus.close()
@@ -170,7 +181,7 @@ class Node:
             self.store,
             sink.actions(self.world).__getitem__,
             now=self.bus.now,
-            worker=self.name,
+            worker=self.worker,
             secret={}.__getitem__,
             workflow=self.files.get,
             complete=complete,
@@ -184,15 +195,28 @@ class Node:
 
     async def _activate(self) -> None:
         """Bring the files' catalogue into force, as the house does at its start and at a reload."""
-        documents = {id_: encode(workflow) for id_, workflow in sorted(self.files.items())}
+        files = dict(self.files)
+        documents = {id_: encode(workflow) for id_, workflow in sorted(files.items())}
         number = await self.store.activate(documents, self.bus.now())
-        self.world.catalogues.setdefault(number, dict(self.files))
+        self.world.catalogues.setdefault(number, files)
 
     async def drain(self) -> None:
         """SIGTERM: finish what is in hand and end."""
         self.router.drain()
         await self.executor.drain(5.0)
         self.outbox.drain()
+
+    async def _keep_house(self) -> None:
+        """Retention, as the house does it, and more often."""
+        while True:
+            await ports.sleep(0.4 + ports.uniform())
+            known = await self.store.partitions()
+            keep = {partition: memory_at for partition, (_, memory_at, _) in known.items()}
+            self.world.view.keep()
+            await self.bus.retain(lambda partition, keep=keep: keep.get(partition, 0))
+            now = self.bus.now()
+            with contextlib.suppress(StorageFull, StorageBusy):
+                await self.store.prune(now - DAY, now)
 
     async def reload(self) -> None:
         """The files have changed."""

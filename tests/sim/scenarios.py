@@ -86,10 +86,11 @@ DOUBLES = Scenario("doubles", doubles_files, doubles_work)
 
 
 def timers_files(*, enabled: bool = True) -> dict[str, Workflow]:
-    times = tuple(f"2027-01-15T{8 + (16 * 60 + 40 + s) // 3600:02}:{(16 * 60 + 40 + s) // 60 % 60:02}:{s % 60:02}Z" for s in (35,))
+    times = ("2027-01-15T08:17:15Z", "2027-01-15T08:47:15Z")
     return files(
-        workflow("often", call("one"), on=at(every=3 * SECOND, missed="all"), enabled=enabled),
-        workflow("hourly", call("one"), on=at(cron="* * * * *", timezone="Europe/Berlin"), enabled=enabled),
+        workflow("often", call("one"), on=at(every=3 * SECOND), enabled=enabled),
+        workflow("all", call("one"), on=at(every=400 * SECOND, missed="all"), enabled=enabled),
+        workflow("hourly", call("one"), on=at(cron="* * * * *", timezone="Europe/Berlin", missed="all", max_late=120 * SECOND), enabled=enabled),
         workflow("once", call("one"), on=at(at=times), enabled=enabled),
         workflow("event", call("one"), on=on("order.*")),
     )
@@ -323,7 +324,7 @@ async def reload_work(stage: Stage) -> None:
 
     async def edit() -> None:
         for version in (1, 2, 3):
-            await asyncio.sleep(0.5 + world.work.random() * 3)
+            await asyncio.sleep(world.work.random() * (0.2 if world.work.random() < 0.3 else 3.5))
             stage.files.pop("sometimes", None)
             await stage.reload(**reload_files(version))
             if world.work.random() < 0.5:
@@ -387,7 +388,14 @@ async def orders_calm(stage: Stage) -> None:
 ORDERS = Scenario("orders", orders_files, orders_work, calm=orders_calm, horizon=9.0)
 
 
+# --- retention -------------------------------------------------------------------------------------------------------
+
+RETENTION = Scenario(
+    "retention", keyed_files, keyed_work, bus={"segment_bytes": 2_000, "max_age": 0.5, "segment_age": 0.3}, kills=4,
+)  # fmt: skip
+
+
 SCENARIOS = (
-    PLAIN, DOUBLES, TIMERS, *KEYED, APPROVAL, WAITING, GROUPS, CHILDREN, ZOMBIES, RELOAD, FULL, ORDERS,
+    PLAIN, DOUBLES, TIMERS, *KEYED, APPROVAL, WAITING, GROUPS, CHILDREN, ZOMBIES, RELOAD, FULL, ORDERS, RETENTION,
 )  # fmt: skip
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

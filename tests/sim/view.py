@@ -20,6 +20,7 @@ class View:
     def __init__(self, world: World, house: House) -> None:
         self.world, self.house = world, house
         self._connection: apsw.Connection | None = None
+        self._kept: dict[int, dict[int, Record]] = {}
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         if self._connection is None:
@@ -74,25 +75,35 @@ class View:
     # --- when it is over ---------------------------------------------------------------------------------------------
 
     def log(self) -> dict[int, list[Record]]:
-        """All records by partition."""
+        """All records by partition, those that retention took included."""
         if self.house.broker is not None:
-            return {p: list(records) for p, records in self.house.broker._records.items()}
-        bus = self.house.bus()
-        bus._log.open()
-        try:
-            return {p: self._all(bus._log, p) for p in (-1, 0)}
-        finally:
-            bus._log.abandon()
+            self.keep()
+        else:
+            bus = self.house.bus()
+            bus._log.open()
+            try:
+                self._copy(bus._log)
+            finally:
+                bus._log.abandon()
+        return {p: [kept[offset] for offset in sorted(kept)] for p, kept in sorted(self._kept.items())}
 
-    @staticmethod
-    def _all(log: Any, partition: int) -> list[Record]:
-        bounds = log.range(partition)
-        found: list[Record] = []
-        at = bounds.start
-        while at < bounds.end:
-            found += log.read(partition, at, 1_000_000)
-            at = found[-1].offset + 1
-        return found
+    def keep(self) -> None:
+        """Copy what is in the log now, before something of it is removed."""
+        if self.house.broker is not None:
+            self._copy(self.house.broker)
+        for node in self.world.nodes.values():
+            if self.house.broker is None and node._real is not None and node.is_open:
+                self._copy(node._real[0]._log)
+
+    def _copy(self, log: Any) -> None:
+        for partition in (-1, *range(self.house.partitions)):
+            kept = self._kept.setdefault(partition, {})
+            bounds = log.range(partition)
+            at = max(bounds.start, max(kept, default=-1) + 1)
+            while at < bounds.end:
+                records = log.read(partition, at, 1_000_000)
+                kept |= {record.offset: record for record in records}
+                at = records[-1].offset + 1
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run with its fixed part and its journal, as JSON."""

@@ -92,6 +92,7 @@ class World:
         self.die_at: tuple[str, int] | None = None
         """Kill this node when it has run this many steps in all its lives."""
         self.lived: dict[str, int] = {}
+        self.one_name = self.chance.random() < 0.5
         self.loop.on_step = self._step
         self._ids = 0
 
