@@ -57,6 +57,7 @@ class Nothing(Action):
         i: int
 
     async def run(self, inputs, attempt):
+        """At once."""
         return {"i": inputs.i, "x": "y" * 100}
 
 
@@ -117,7 +118,8 @@ class Journal:
         self.db.executescript(
             "pragma journal_mode=wal; pragma synchronous=full;"
             "create table run(id integer primary key, state text, input blob, ts real);"
-            "create table step(run integer, seq integer, name text, out blob, ts real, primary key(run, seq)) without rowid;"
+            "create table step(run integer, seq integer, name text, out blob, ts real, primary key(run, seq))"
+            " without rowid;"
         )
         self.pending, self.lock, self.some = [], threading.Lock(), threading.Event()
         self.loop, self.ended = asyncio.get_running_loop(), False
@@ -125,6 +127,7 @@ class Journal:
         self.thread.start()
 
     def put(self, sql, args):
+        """Durable when the future is done."""
         future = self.loop.create_future()
         with self.lock:
             first = not self.pending
@@ -134,6 +137,7 @@ class Journal:
         return future
 
     def write(self):
+        """The thread: everything that is pending goes into one commit."""
         while not self.ended:
             self.some.wait()
             self.some.clear()
@@ -148,10 +152,12 @@ class Journal:
 
     @staticmethod
     def done(batch):
+        """Back in the loop."""
         for _, _, future in batch:
             future.set_result(None)
 
     def close(self):
+        """End the thread."""
         self.ended = True
         self.some.set()
         self.thread.join()

@@ -142,7 +142,12 @@ class Play:
 
     def tell(self, kind, **payload):
         self.items.append(
-            InboxItem(id=len(self.items) + 1, kind=kind, log_time=payload.pop("at", self.now), payload=payload)
+            InboxItem(
+                id=(self.items[-1].id if self.items else 0) + 1,
+                kind=kind,
+                log_time=payload.pop("at", self.now),
+                payload=payload,
+            )
         )
         self.course.inbox[self.items[-1].id] = self.items[-1]
         return self

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eventflow.execute.turn import Return
 from eventflow.model.journal import Ended, Finished, Tried, decode
 from tests.unit.execute.play import Play, S, bad, ok, workflow
 from tests.unit.execute.programs import RESULTS, programs
@@ -61,8 +62,6 @@ class Crashing(Play):
 
     def help_on(self):
         """What the outside would do next: a call's own timeout, a child's end."""
-        from eventflow.execute.turn import Return
-
         at = self.soonest()
         if at is not None:
             self.now = max(self.now, at)
@@ -150,12 +149,8 @@ def test_a_crash_after_any_append_repeats_only_what_was_under_way_with_the_same_
 
 def assert_same_calls(plain, crashed):
     """The same end and the same calls with the same keys, where nothing that must not be repeated was under way."""
-    interrupted = any(
-        isinstance(entry, Ended) and entry.error is not None and entry.error.code == "interrupted"
-        for entry in crashed.entries
-    ) or any(
-        getattr(entry, "error", None) is not None and entry.error.code == "interrupted" for entry in crashed.entries
-    )
+    troubles = [entry.error for entry in crashed.entries if getattr(entry, "error", None) is not None]
+    interrupted = any(trouble.code == "interrupted" for trouble in troubles)
     keys = [(entry.path, entry.visit, entry.n, entry.rep) for entry in crashed.entries if isinstance(entry, Tried)]
     assert len(keys) == len(set(keys))
     if interrupted or crashed.now != plain.now:
