@@ -197,6 +197,12 @@ class AdmissionTests(StoreSuite):
             assert again.run.started == first.run.started
             assert again.run.reason is None
 
+    async def test_a_resumed_run_starts_at_once_where_there_is_room(self, tmp_path: Path) -> None:
+        async with self.house(tmp_path) as house:
+            await house.append(await house.started(concurrency=QUEUED), status="paused", release=True)
+            await self._resume(house, "run_a")
+            assert (await house.claim())["run_a"].run.status == "running"
+
     async def test_a_paused_run_does_not_block_single_or_restart(self, tmp_path: Path) -> None:
         async with self.house(tmp_path) as house:
             for how, name in ((SINGLE, "s"), (RESTART, "r")):
