@@ -9,9 +9,10 @@ from __future__ import annotations
 from eventflow.catalog.load import Checked, Loaded, check, check_detector, load
 from eventflow.catalog.locate import folders, resolve, shipped
 from eventflow.catalog.problems import CODES, Problem
+from eventflow.catalog.watch import Watch
 from eventflow.catalog.workflows import Known
 
 __all__ = [
-    "CODES", "Checked", "Known", "Loaded", "Problem",
+    "CODES", "Checked", "Known", "Loaded", "Problem", "Watch",
     "check", "check_detector", "folders", "load", "resolve", "shipped",
 ]  # fmt: skip

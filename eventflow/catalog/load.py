@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from eventflow.catalog.nodes import Node
 
 _ID: Final = re.compile(ID)
+_WRITTEN: Final = re.compile(
+    r"^metadata:(?:\s*\{[^}\n]*?\b|\s*\n(?:[ \t]+[^\n]*\n){0,20}?[ \t]+)id:[ ]*[\"']?([\w/-]+)", re.MULTILINE
+)
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -66,7 +69,8 @@ def check(data: bytes, path: str = "workflow", *, file: str | None = None, known
     if node is not None:
         workflow = workflows.build(doc, node, path, known or Known())
         _identity(doc, node, path)
-    return Checked(workflow.id if workflow is not None else path, workflow, tuple(sorted(set(doc.problems))))
+    id_ = workflow.id if workflow is not None else _written_id(doc.text) or path
+    return Checked(id_, workflow, tuple(sorted(set(doc.problems))))
 
 
 def check_detector(data: bytes, *, file: str) -> tuple[Problem, ...]:
@@ -166,6 +170,12 @@ class _Loading:
                         did_you_mean(wanted, self.files),
                     )
                     self.problems += doc.problems
+
+
+def _written_id(text: str) -> str | None:
+    """The `metadata.id` of a text that is no YAML at the moment, so that what it held before is not taken for deleted."""
+    found = _WRITTEN.search(text[:SIZE])
+    return found[1] if found is not None and _ID.fullmatch(found[1]) else None
 
 
 def _identity(doc: Document, node: Node, path: str) -> None:

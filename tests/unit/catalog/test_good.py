@@ -160,6 +160,18 @@ def test_uses_may_stand_in_config_or_on_the_step():
     assert short == long
 
 
+def test_a_handler_may_lead_on_from_where_the_failure_was():
+    text = """
+steps:
+  - {name: a, uses: http.request, conditions: {failure: mend}}
+  - {name: b, uses: debug.log}
+  - {name: mend, uses: debug.log, conditions: {success: %s}}
+"""
+    assert [problem.code for problem in check((text % "b").encode()).problems] == ["N002"]
+    assert [problem.code for problem in check((text % "continue").encode()).problems] == ["N002"]
+    assert [problem.code for problem in check((text % "a").encode()).problems] == ["N002", "E214"]
+
+
 def test_high_risk_wants_a_person_and_a_limit_of_time():
     known = Known(risky={"shell.run"})
     text = """

@@ -57,6 +57,14 @@ def test_a_broken_file_does_not_keep_the_others_out(tmp_path):
     assert [problem.severity for problem in loaded.problems] == ["error", "warning"]
 
 
+@pytest.mark.parametrize("metadata", ["metadata: {id: other, name: x}\n", "metadata:\n  name: x\n  id: 'other'\n"])
+def test_a_file_that_cannot_be_read_any_more_keeps_its_id(tmp_path, metadata):
+    write(tmp_path, {"a.yaml": metadata + GOOD})
+    assert set(load([tmp_path]).workflows) == {"other"}
+    write(tmp_path, {"a.yaml": metadata + "steps: ["})
+    assert set(load([tmp_path]).held) == {"other"}
+
+
 def test_an_unreadable_file_is_told(tmp_path):
     (tmp_path / "a.yaml").symlink_to(tmp_path / "nothing")
     [problem] = load([tmp_path]).problems
@@ -119,6 +127,7 @@ IDS = [
     "pipelines/data_processing/etl_pipeline",
     "pipelines/data_processing/backup_pipeline",
     "triggers/cicd/build_pipeline",
+    "build_pipeline",
 ]
 
 
@@ -131,6 +140,7 @@ IDS = [
         ("automation/health_monitoring", "execute", IDS[1]),
         ("automation/daily_review", "execute", IDS[0]),
         ("daily_review", "execute", IDS[0]),
+        ("build_pipeline", "execute", IDS[7]),
         ("workflows/automation/code_maintenance/daily_review.yaml", "execute", IDS[0]),
         ("cicd/build_pipeline", "execute", [IDS[3], IDS[6]]),
         ("data_processing", "pipeline", [IDS[5], IDS[4]]),
