@@ -173,7 +173,7 @@ class _Loading:
 
 
 def _written_id(text: str) -> str | None:
-    """The `metadata.id` of a text that is no YAML at the moment, so that what it held before is not taken for deleted."""
+    """The `metadata.id` of a text that is no YAML now, so that what the file held before is not taken for deleted."""
     found = _WRITTEN.search(text[:SIZE])
     return found[1] if found is not None and _ID.fullmatch(found[1]) else None
 
