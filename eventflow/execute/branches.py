@@ -47,7 +47,9 @@ def go_on(turn: Turn, visit: Visit, drive: Callable[[Turn, Scope], None]) -> Non
         moved = False
         for scope in list(visit.scopes.values()):
             drive(turn, scope)
-            moved = moved or bool(scope.result)
+            if scope.result:
+                moved = True
+                break  # it may have decided: nothing is begun in the others before that is known
         for name in names:
             if len(visit.scopes) < most and name not in visit.scopes and name not in visit.results:
                 turn.write(Branched(at=turn.now, path=visit.path, visit=visit.number, branch=name))

@@ -223,7 +223,9 @@ class Turn:
 
     def cancel(self, visit: Visit, why: str) -> None:
         """End a visit from outside: its call is broken off, nothing follows in its list."""
-        if visit.call and self.is_alive(visit):
+        if visit.call_id in self.begun:  # of this very turn: it is not made at all
+            self.progress.calls = [call for call in self.progress.calls if call.id != visit.call_id]
+        elif visit.call and self.is_alive(visit):
             self.progress.break_off.append(visit.call_id)
         self.leave(visit)
         error = Trouble("cancelled", why, step=visit.node.name, attempts=visit.n)

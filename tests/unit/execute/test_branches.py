@@ -48,6 +48,13 @@ def test_enough_successes_break_off_the_rest():
     assert run.views["p"]["outputs"] == {"branches": {"ba": "cancelled", "bb": "success", "bc": "cancelled"}}
 
 
+def test_what_is_begun_and_broken_off_in_one_turn_is_not_called():
+    text = parallel("join: any, max_parallel: 2", "ab").replace("uses: t.b", "uses: t.b, if: 'false'")
+    run = Play(workflow(text)).go()
+    assert run.path == ["p/b?", "p/a-", "p"]
+    assert run.calls == []
+
+
 def test_cancel_breaks_off_the_others_at_the_first_failure_that_decides():
     run = Play(
         workflow(parallel("join: all, on_branch_failure: cancel")), {"a": "hangs", "b": bad(), "c": "hangs"}
