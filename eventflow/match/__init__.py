@@ -5,6 +5,7 @@ clock.
 from __future__ import annotations
 
 from eventflow.match.atoms import Atom, Selector
+from eventflow.match.counts import Count, Counts
 from eventflow.match.env import Env, Limits
 from eventflow.match.explain import Decided, Explanation, Seen
 from eventflow.match.index import Index, Matched
@@ -16,6 +17,8 @@ from eventflow.match.template import Template, template
 
 __all__ = [
     "Atom",
+    "Count",
+    "Counts",
     "Decided",
     "Env",
     "EvaluationError",

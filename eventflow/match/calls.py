@@ -10,6 +10,7 @@ from eventflow.match.functions.own import RANKS, SAME, SCALES, glob_pattern
 from eventflow.match.functions.table import fits
 from eventflow.match.functions.texts import pattern
 from eventflow.match.functions.times import zone
+from eventflow.match.kinds import with_article as a
 from eventflow.match.problems import EvaluationError
 from eventflow.match.syntax import Call, Node, children
 from eventflow.match.wording import closest
@@ -52,11 +53,6 @@ def called(node: Call, kinds: list[str], texts: list[str]) -> tuple[str, str] | 
                 node, wanted, texts[n], kind, overloads.usage()
             )
     return f"{node.name}() does not work on {' and '.join(kinds)}", f"write {overloads.usage()}"
-
-
-def a(kind: str) -> str:
-    """A kind with its article."""
-    return f"{'an' if kind[0] in 'aio' else 'a'} {kind}"
 
 
 def _converted(node: Call, wanted: str, text: str, kind: str, usage: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eventflow.match.calls import a, called, constant_argument
+from eventflow.match.calls import called, constant_argument
 from eventflow.match.exact import evaluate
 from eventflow.match.fields import missing_field
 from eventflow.match.fold import FAILED, folded
 from eventflow.match.functions.own import RANKS
+from eventflow.match.kinds import NUMBERS, alike
+from eventflow.match.kinds import with_article as a
 from eventflow.match.problems import EvaluationError, Problem, problem
 from eventflow.match.reads import path_of
 from eventflow.match.schema import ATTRIBUTES, BOOL, DYN, Schema
@@ -44,7 +46,6 @@ from eventflow.match.wording import closest
 if TYPE_CHECKING:
     from eventflow.match.env import Env
 
-_NUMBERS: Final = frozenset(("int", "uint", "double", "number"))
 _WORDS: Final = frozenset(word for ranks in RANKS for word in ranks)
 _ARITHMETIC: Final = {
     "+": {"int", "uint", "double", "string", "bytes", "list", "timestamp", "duration"},
@@ -291,14 +292,14 @@ class Checker:
         """How to write a comparison of a text with something else."""
         for schema, side, other in ((left, node.left, right), (right, node.right, left)):
             value = folded(side)
-            if schema.kind == "string" and value.__class__ is str and other.kind in _NUMBERS and _number(value):
+            if schema.kind == "string" and value.__class__ is str and other.kind in NUMBERS and _number(value):
                 return f"write it without quotes: {value}"
             if value is not FAILED and other.kind == "string":
                 return f"put it in quotes: '{self.source(side)}'"
             if schema.kind == "string" and value.__class__ is str and other.kind in {"timestamp", "duration"}:
                 return f"write {other.kind}('{value}')"
         for schema, side, other in ((left, node.left, right), (right, node.right, left)):
-            if schema.kind == "string" and other.kind in _NUMBERS:
+            if schema.kind == "string" and other.kind in NUMBERS:
                 return f"write int({self.source(side)})"
             if schema.fields and other.kind != "map":
                 return f"compare one of its fields: {self.source(side)}.{next(iter(schema.fields))} …"
@@ -359,31 +360,26 @@ class Checker:
 
     def arithmetic(self, node: Binary, left: Schema, right: Schema) -> Schema:
         """A + b and its kin."""
-        a, b = left.kind, right.kind
+        one, two = left.kind, right.kind
         allowed = _ARITHMETIC[node.op]
         times = {"timestamp", "duration"}
-        mixed = a != b and "dyn" not in {a, b} and not ({a, b} <= times) and "number" not in {a, b}
-        if mixed or not {a, b} <= allowed | {"dyn", "number"}:
+        mixed = one != two and "dyn" not in {one, two} and not ({one, two} <= times) and "number" not in {one, two}
+        if mixed or not {one, two} <= allowed | {"dyn", "number"}:
             hint = ""
-            if "string" in {a, b} and node.op == "+":
-                other = node.right if a == "string" else node.left
+            if "string" in {one, two} and node.op == "+":
+                other = node.right if one == "string" else node.left
                 hint = f"write string({self.source(other)})"
-            elif {a, b} <= _NUMBERS:
-                side = node.left if a in {"int", "uint"} else node.right
+            elif {one, two} <= NUMBERS:
+                side = node.left if one in {"int", "uint"} else node.right
                 value = folded(side)
                 hint = f"write {value}.0" if value.__class__ is int else f"write double({self.source(side)})"
-            elif "null" in {a, b}:
+            elif "null" in {one, two}:
                 hint = "a value that may be null is read with get(map, 'path', default)"
-            self.note(node, "E346 wrong-type", f"'{node.op}' does not work on {a} and {b}", hint, node.at)
+            self.note(node, "E346 wrong-type", f"'{node.op}' does not work on {one} and {two}", hint, node.at)
             return DYN
-        if {a, b} <= times:
-            return Schema("timestamp" if (a == "timestamp") != (b == "timestamp") else "duration")
-        return Schema(a) if a == b else DYN
-
-
-def alike(a: str, b: str) -> bool:
-    """Whether values of two kinds may be equal or ordered. null is like everything: a field may be null."""
-    return a == b or "dyn" in {a, b} or "null" in {a, b} or (a in _NUMBERS and b in _NUMBERS)
+        if {one, two} <= times:
+            return Schema("timestamp" if (one == "timestamp") != (two == "timestamp") else "duration")
+        return Schema(one) if one == two else DYN
 
 
 def _number(text: str) -> bool:

@@ -14,7 +14,8 @@ from eventflow.match.atoms import Selector, selects
 from eventflow.match.index.partition import plan
 from eventflow.match.index.projection import Projected, Shape
 from eventflow.match.index.reading import Reader
-from eventflow.match.index.rules import Rule, Run, rules_of
+from eventflow.match.index.rules import Rule, rules_of
+from eventflow.match.index.tree import Tree
 from eventflow.match.problems import EvaluationError
 from eventflow.match.program import Program, not_bool
 
@@ -37,32 +38,64 @@ _NOTHING: Final = Matched([], [])
 class Index:
     """An index over selectors; their ids must differ."""
 
+    match: Callable[[Mapping[str, Any]], Matched]
+    """Which triggers want an event, and which could not say. The event is a dict as `Event.view` gives it, or what a
+    decoder of `projection` gave, of this index or of one over the same selectors.
+    """
+
     def __init__(self, entries: Sequence[Selector]) -> None:
         self.entries = tuple(entries)
         self.node = plan([rule for n, one in enumerate(self.entries) for rule in rules_of(n, one)])
         self._ids = [one.id for one in self.entries]
-        self._runs: dict[type, Run] = {}
-        self._shapes: dict[type, Shape] = {}
+        self._matches: dict[type, Callable[[Any], Matched]] = {}
         self._tests: dict[int, Callable[[Any], Any]] = {}
         self._rests: dict[int, Callable[[Any], Any]] = {}
+        self.match = self._first
 
-    def match(self, event: Mapping[str, Any]) -> Matched:
-        """Which triggers want the event, and which could not say. The event is a dict as `Event.view` gives it, or what
-        a decoder of `projection` gave.
-        """
-        out: list[int] = []
-        rest: list[Rule] = []
-        ask: list[int] = []
-        run = self._runs.get(event.__class__) or self._run(event.__class__)
-        run(event, out, rest, ask)
-        if rest or ask:
-            return self._settled(event, out, rest, ask)
-        if not out:
-            return _NOTHING
-        if len(out) > 1:
-            out = sorted(set(out))
-        ids = self._ids
-        return Matched([ids[n] for n in out], [])
+    def _first(self, event: Any) -> Matched:
+        """Until it is known of what class events are."""
+        found = self._matches.get(event.__class__)
+        return found(event) if found is not None else self._for(event.__class__)(event)
+
+    def _for(self, cls: type) -> Callable[[Any], Matched]:
+        """The function for events of a class; it also becomes `match`."""
+        made = self._matches.get(cls)
+        if made is None:
+            shape = cls.shape if issubclass(cls, Projected) and cls.shape is not None else None
+            if shape is not None and not shape.covers(self.paths()):
+                raise TypeError("this event was projected for other triggers")
+            made = self._matches[cls] = self._made(Reader(shape), cls)
+            self.match = made
+        return made
+
+    def _made(self, reader: Reader, cls: type) -> Callable[[Any], Matched]:
+        names = {
+            "other": self._first,
+            "Matched": Matched,
+            "ids": self._ids,
+            "settled": self._settled,
+            "nothing": _NOTHING,
+        }
+        if isinstance(self.node, Tree):
+            return self.node.build_whole(reader, cls, names)
+        run = self.node.build(reader)
+        ids, settled, other = self._ids, self._settled, self._first
+
+        def match(event: Any) -> Matched:
+            if event.__class__ is not cls:
+                return other(event)
+            out: list[int] = []
+            more: list[Any] = []
+            run(event, out, more)
+            if more:
+                return settled(event, out, more)
+            if not out:
+                return _NOTHING
+            if len(out) > 1:
+                out = sorted(set(out))
+            return Matched([ids[n] for n in out], [])
+
+        return match
 
     def candidates(self, event: Mapping[str, Any]) -> list[int]:
         """The triggers that want the event."""
@@ -75,9 +108,19 @@ class Index:
         What it gives reads like a mapping and can be matched by this index and evaluated by any program that reads no
         other paths.
         """
-        shape = Shape([*self.paths(), *(path[1:] for path in also if path[0] == "event")])
-        self._shapes[shape.root.cls] = shape
-        return shape.reader()
+        wanted = [*self.paths(), *(path[1:] for path in also if path[0] == "event")]
+        ready: Callable[[bytes], Any] | None = None
+
+        def read(line: bytes) -> Any:
+            nonlocal ready
+            if ready is None:  # the first event shows in which order fields come
+                shape = Shape(wanted, line)
+                if not shape.whole:
+                    self._for(shape.root.cls)
+                ready = shape.reader()
+            return ready(line)
+
+        return read
 
     def paths(self) -> frozenset[tuple[str, ...]]:
         """The paths that any trigger reads, without "event"; () means all of it."""
@@ -95,21 +138,14 @@ class Index:
 
     # ------------------------------------------------------------------ inside
 
-    def _run(self, cls: type) -> Run:
-        shape = self._shapes.get(cls)
-        if shape is None and cls is not dict:
-            run = self._run(dict) if dict not in self._runs else self._runs[dict]
-        else:
-            run = self.node.build(Reader(shape))
-        self._runs[cls] = run
-        return run
-
-    def _settled(self, event: Any, out: list[int], rest: list[Rule], ask: list[int]) -> Matched:
+    def _settled(self, event: Any, out: list[int], more: list[Any]) -> Matched:
         """Evaluate what the index could not decide."""
         errors: list[tuple[int, EvaluationError]] = []
         sure = set(out)
-        asked = set(ask)
-        for rule in rest:
+        asked = {n for n in more if n.__class__ is int}
+        for rule in more:
+            if rule.__class__ is int:
+                continue
             n = rule.position
             if n in sure or n in asked:
                 continue

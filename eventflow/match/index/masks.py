@@ -61,12 +61,10 @@ class Masks:
     # ------------------------------------------------------------------ the function
 
     def build(self, reader: Reader) -> Run:
-        """run(event, out, rest, ask): appends positions that match, rules with a rest to evaluate, positions to be
-        asked.
-        """
+        """See `Run`."""
         names: dict[str, Any] = {"settle": self.settle}
         start, asked = self._big(self.all, names), self._big(self.asked, names)
-        lines = ["def run(e, out, rest, ask):", f" m = {start}; a = {asked}"]
+        lines = ["def run(e, out, more):", f" m = {start}; a = {asked}"]
         place = Locals(reader)
         fresh = [0]
         for kind, key in self._order():
@@ -79,7 +77,7 @@ class Masks:
                 name = self._name(self.refusals[key].every, names)
                 lines.append(f" m &= ~{name}({x})")
             lines.append(" if not m: return")
-        lines.append(" settle(m, a, out, rest, ask)")
+        lines.append(" settle(m, a, out, more)")
         names.update(reader.names)
         exec(compile("\n".join(lines), "<index>", "exec"), names)  # noqa: S102 - our own source; data enters it by repr only
         run: Run = names["run"]
@@ -150,7 +148,7 @@ class Masks:
         general = f"k = {look}({x}); m &= k[0]; a |= k[1]"
         lines.append(f" else: {general}" if word == "elif" else f" {general}")
 
-    def settle(self, m: int, a: int, out: list[int], rest: list[Rule], ask: list[int]) -> None:
+    def settle(self, m: int, a: int, out: list[int], more: list[Any]) -> None:
         """Append the positions of the bits that are left."""
         positions = self.positions
         left = m & ~(a | self.rest)
@@ -159,10 +157,8 @@ class Masks:
         if m != left:
             a &= m
             if a:
-                _positions(a, positions, ask)
-            more = m & self.rest & ~a
-            if more:
-                rest.extend([self.rules[n] for n in _bits(more)])
+                _positions(a, positions, more)
+            more.extend([self.rules[n] for n in _bits(m & self.rest & ~a)])
 
 
 def _positions(mask: int, positions: list[int], out: list[int]) -> None:

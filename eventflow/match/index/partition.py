@@ -17,20 +17,26 @@ from eventflow.match.index.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FEW: Final = 40
-"""Up to so many entries a generated function is faster than masks."""
+FEW: Final = 12
+"""Up to so many entries a generated function is as fast as anything."""
+CROSSOVER: Final = 120
+"""Up to so many entries it is faster than masks where no cut helps."""
+IN_BUCKET: Final = 6
+"""In a bucket masks begin earlier: there are many buckets, and a generated function takes ten times as long to make."""
 _WORTH: Final = 3
 """Cutting must leave an event at most one in so many entries to meet."""
 Parts = dict[str, list[Rule]]
 
 
-def plan(rules: Sequence[Rule]) -> Tree | Masks | Cut | Blocks:
+def plan(rules: Sequence[Rule], *, bucket: bool = False) -> Tree | Masks | Cut | Blocks:
     """The node for these entries."""
-    if len(rules) <= FEW:
+    if len(rules) <= (IN_BUCKET if bucket else FEW):
         return Tree(rules)
     cut = _best(rules)
     if cut is not None:
         return Cut(cut, rules)
+    if len(rules) <= CROSSOVER and not bucket:
+        return Tree(rules)
     return (
         Masks(rules)
         if len(rules) <= BLOCK
@@ -83,8 +89,8 @@ class Cut:
             left = without(rule, path)
             for value in dict.fromkeys(values):
                 buckets.setdefault(value, []).append(left)
-        self.free = plan(free) if free else None
-        self.buckets = {value: plan(bucket) for value, bucket in buckets.items()}
+        self.free = plan(free, bucket=True) if free else None
+        self.buckets = {value: plan(bucket, bucket=True) for value, bucket in buckets.items()}
 
     def build(self, reader: Reader) -> Run:
         """See `Run`. Functions of buckets are made when first needed."""
@@ -94,14 +100,14 @@ class Cut:
         names: dict[str, Any] = {"make": table.make, "get": table.made.get, "absent": self._absent(reader)}
         free = self.free.build(reader) if self.free is not None else None
         names["free"] = free
-        lines = ["def run(e, out, rest, ask):", *lines]
+        lines = ["def run(e, out, more):", *lines]
         if free is not None:
-            lines.append(" free(e, out, rest, ask)")
+            lines.append(" free(e, out, more)")
         lines += [
             f" if {x}.__class__ is str:",
             f"  f = get({x}) or make({x})",
-            "  if f is not None: f(e, out, rest, ask)",
-            f" elif {x} is M or {x} is U: absent(e, out, rest, ask)",
+            "  if f is not None: f(e, out, more)",
+            f" elif {x} is M or {x} is U: absent(e, out, more)",
         ]
         names |= reader.names
         exec(compile("\n".join(lines), "<index>", "exec"), names)  # noqa: S102 - our own source; data enters it by repr only
@@ -112,13 +118,13 @@ class Cut:
         """What to do where the path cannot be read: those of which everything else holds are asked."""
         made: list[Run] = []
 
-        def absent(e: Any, out: list[int], rest: list[Rule], ask: list[int]) -> None:
+        def absent(e: Any, out: list[int], more: list[Any]) -> None:
             if not made:
                 asked = [
                     Rule(r.position, without(r, self.path).tests, r.groups, r.refusals, asked=True) for r in self.bound
                 ]
-                made.append(plan(asked).build(reader))
-            made[0](e, out, rest, ask)
+                made.append(plan(asked, bucket=True).build(reader))
+            made[0](e, out, more)
 
         return absent
 
@@ -168,8 +174,8 @@ class Blocks:
         """See `Run`."""
         runs = [node.build(reader) for node in self.nodes]
 
-        def run(e: Any, out: list[int], rest: list[Rule], ask: list[int]) -> None:
+        def run(e: Any, out: list[int], more: list[Any]) -> None:
             for one in runs:
-                one(e, out, rest, ask)
+                one(e, out, more)
 
         return run

@@ -31,6 +31,8 @@ class Projected(msgspec.Struct, gc=False):
     """A decoded part of an event that reads like a mapping."""
 
     fields: ClassVar[dict[str, str]] = {}
+    shape: ClassVar[Shape | None] = None
+    """Of an event itself (not of the parts in it): what it was projected for."""
 
     def __getitem__(self, key: str) -> Any:
         value = getattr(self, self.fields[key])
@@ -82,14 +84,23 @@ class Part:
 
 
 class Shape:
-    """The structs for a set of paths (without "event"), and the decoder."""
+    """The structs for a set of paths (without "event"), and the decoder.
 
-    def __init__(self, paths: Iterable[tuple[str, ...]]) -> None:
-        wanted = _shortest(paths)
-        self.whole = () in wanted
+    sample: the JSON of one event. msgspec finds a field fastest where it comes in the order of the struct, so the
+    fields are put into the order that events have.
+    """
+
+    def __init__(self, paths: Iterable[tuple[str, ...]], sample: bytes = b"{}") -> None:
+        self.wanted = _shortest(paths)
+        self.whole = () in self.wanted
         self.count = 0
-        self.root = self._part(wanted, top=True) if not self.whole else Part(0)
-        self.decoder = msgspec.json.Decoder(self.root.cls)
+        try:
+            seen = msgspec.json.decode(sample)
+        except msgspec.DecodeError:
+            seen = None
+        self.root = self._part(self.wanted, seen, top=True) if not self.whole else Part(0)
+        if not self.whole:
+            self.root.cls.shape = self
 
     def at(self, path: tuple[str, ...]) -> Part | None:
         """The map at a path, or None below the leaves."""
@@ -98,7 +109,11 @@ class Shape:
             part = part.inner.get(key) if part is not None else None
         return part
 
-    def _part(self, paths: set[tuple[str, ...]], *, top: bool = False) -> Part:
+    def covers(self, paths: Iterable[tuple[str, ...]]) -> bool:
+        """Whether all of these paths are decoded."""
+        return all(any(path[:n] in self.wanted for n in range(len(path) + 1)) for path in _shortest(paths))
+
+    def _part(self, paths: set[tuple[str, ...]], seen: Any, *, top: bool = False) -> Part:
         part = Part(self.count)
         self.count += 1
         below: dict[str, set[tuple[str, ...]]] = {}
@@ -106,23 +121,29 @@ class Shape:
             below.setdefault(path[0], set()).add(path[1:])
         fields: list[tuple[str, Any, Any]] = []
         rename: dict[str, str] = {}
-        if top:
-            fields.append(("base64", msgspec.Raw | UnsetType, UNSET))
-            rename["base64"] = "data_base64"
-        for key in sorted(below):
+        place = {key: n for n, key in enumerate(seen)} if isinstance(seen, dict) else {}
+        for key in sorted(below, key=lambda key: (place.get(key, len(place)), key)):
             if top and key in _HIDDEN:
                 continue
             name = f"f{len(fields)}"
             kind: Any = Any
             if () not in below[key]:
-                part.inner[key] = self._part(below[key])
+                part.inner[key] = self._part(below[key], seen.get(key) if place else None)
                 kind = part.inner[key].cls
             fields.append(_field(name, key, kind, top=top))
             part.names[key] = name
             rename[name] = key
-        fields.sort(key=lambda f: f[2] is msgspec.NODEFAULT, reverse=True)
+        if top:
+            fields.append(("base64", msgspec.Raw | UnsetType, UNSET))
+            rename["base64"] = "data_base64"
         cls: Any = msgspec.defstruct(
-            f"Part{part.number}", fields, bases=(Projected,), rename=rename, namespace={"fields": part.names}, gc=False
+            f"Part{part.number}",
+            fields,
+            bases=(Projected,),
+            rename=rename,
+            namespace={"fields": part.names},
+            gc=False,
+            kw_only=True,
         )
         part.cls = cls
         return part
@@ -131,7 +152,7 @@ class Shape:
         """A function: bytes of one event -> the projected event. Raises what `model.event.decode` raises."""
         if self.whole:
             return lambda line: decode(line).view()
-        strict = self.decoder.decode
+        strict = msgspec.json.Decoder(self.root.cls).decode
         body = self.root.names.get("body")
         data = self.root.names.get("data")
 

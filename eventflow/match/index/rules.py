@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _FLIPPED: Final = {"<": "gt", "<=": "ge", ">": "lt", ">=": "le"}
 _ORDER: Final = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
-Run = Callable[[Any, list[int], list["Rule"], list[int]], None]
-"""run(event, out, rest, ask): appends positions that match, rules whose rest must be evaluated, positions to be asked.
-"""
+Run = Callable[[Any, list[int], list[Any]], None]
+"""run(event, out, more): appends to `out` the positions that match; to `more` rules whose rest must be evaluated, and
+positions that must be asked as a whole."""
 RANGES: Final = frozenset(("lt", "le", "gt", "ge"))
 DISJUNCTS: Final = 8
 

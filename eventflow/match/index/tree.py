@@ -19,7 +19,7 @@ from eventflow.match.index.tables import ABSENT, REMEMBERED, UNREACHED
 from eventflow.match.values import MISSING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _SIGNS: Final = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
@@ -46,14 +46,34 @@ class Tree:
 
     def build(self, reader: Reader) -> Run:
         """See `Run`."""
-        writer = _Writer(reader)
-        entries = [Entry(r, r.tests, r.groups, r.refusals) for r in self.rules]
-        writer.block(entries, Locals(reader), " ")
-        lines = ["def run(e, out, rest, ask):", *(writer.lines or [" return"])]
-        names = writer.names | reader.names
-        exec(compile("\n".join(lines), "<index>", "exec"), names)  # noqa: S102 - our own source; data enters it by repr only
-        run: Run = names["run"]
+        run: Run = self._made(_Writer(reader), "def run(e, out, more):", [])
         return run
+
+    def build_whole(self, reader: Reader, cls: type, names: dict[str, Any]) -> Callable[[Any], Any]:
+        """The index's `match` itself, for events of one class: no list is made where nothing matches.
+
+        names: `other` (match for events of other classes), `Matched`, `ids`, `settled`, `nothing`.
+        """
+        writer = _Writer(reader)
+        writer.whole = True
+        writer.names |= {**names, "cls": cls}
+        writer.lines += [" if e.__class__ is not cls: return other(e)", " out = more = None"]
+        ending = [
+            " if more is not None: return settled(e, out or [], more)",
+            " if out is None: return nothing",
+            " if len(out) > 1: out = sorted(set(out))",
+            " return Matched([ids[n] for n in out], [])",
+        ]
+        match: Callable[[Any], Any] = self._made(writer, "def run(e):", ending)
+        return match
+
+    def _made(self, writer: _Writer, head: str, ending: list[str]) -> Any:
+        entries = [Entry(r, r.tests, r.groups, r.refusals) for r in self.rules]
+        writer.block(entries, Locals(writer.reader), " ")
+        names = writer.names | writer.reader.names
+        source = "\n".join([head, *writer.lines, *ending, " return"])
+        exec(compile(source, "<index>", "exec"), names)  # noqa: S102 - our own source; data enters it by repr only
+        return names["run"]
 
 
 class _Writer:
@@ -62,6 +82,16 @@ class _Writer:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {}
         self.fresh = [0]
+        self.whole = False
+
+    def add(self, target: str, what: str, indent: str, *, many: bool = False) -> None:
+        """A line that notes a position or rule."""
+        if not self.whole:
+            self.lines.append(f"{indent}{target}.{'extend' if many else 'append'}({what})")
+            return
+        fresh = f"[*{what}]" if many else f"[{what}]"
+        self.lines.append(f"{indent}if {target} is None: {target} = {fresh}")
+        self.lines.append(f"{indent}else: {target}.{'extend' if many else 'append'}({what})")
 
     def name(self, value: Any) -> str:
         name = f"k{len(self.names)}"
@@ -81,11 +111,11 @@ class _Writer:
         for entry in entries:
             rule = entry.rule
             if rule.asked:
-                self.lines.append(f"{indent}ask.append({rule.position})")
+                self.add("more", str(rule.position), indent)
             elif rule.rest is not None:
-                self.lines.append(f"{indent}rest.append({self.name(rule)})")
+                self.add("more", self.name(rule), indent)
             else:
-                self.lines.append(f"{indent}out.append({rule.position})")
+                self.add("out", str(rule.position), indent)
 
     def step(self, entries: list[Entry], place: Locals, indent: str) -> list[Entry]:
         """Test the condition or the path that most entries have; give back the entries that do not have it."""
@@ -200,7 +230,7 @@ class _Writer:
     def asks(self, rules: list[Rule], indent: str) -> None:
         """Let these be asked."""
         positions = tuple(dict.fromkeys(rule.position for rule in rules))
-        self.lines.append(f"{indent}ask.extend({positions!r})")
+        self.add("more", repr(positions), indent, many=True)
 
 
 class Tried:
