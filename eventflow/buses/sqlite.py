@@ -162,18 +162,17 @@ class SqliteBus:
             own = own and (entry.own or entry.partition == CONTROL)
             if entry.partition not in PARTITIONS:
                 raise ValueError(f"partition {entry.partition} does not exist: the log in SQLite has 0 and control")
-        if not own or self._log.size >= self._limit:
+        if self._full_since is not None or self._log.size + self._group.waiting_bytes + size > self._limit:
             await self._admit(size, own=own)
-        await self._group.add(_Publish(entries, own), size, urgent=own)
+        await self._group.put(_Publish(entries, own), size, urgent=own)
 
     async def _admit(self, size: int, *, own: bool) -> None:
         """Raise `StorageFull` when there is no room for this; look first whether there is some by now."""
         if self._full_since is not None and not own:
             self._look_for_room()
-        needed = self._log.size + self._group.waiting_bytes + size
-        if needed > self._limit:
+        if self._log.size + self._group.waiting_bytes + size > self._limit:
             await self._forget()
-            needed = self._log.size + self._group.waiting_bytes + size
+        needed = self._log.size + self._group.waiting_bytes + size
         if (self._full_since is not None and not own) or needed > self._limit + (self._reserve if own else 0):
             raise StorageFull(f"{self.full or 'the log is full'}; nothing was written. It goes on when there is room")
 

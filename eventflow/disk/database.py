@@ -80,6 +80,8 @@ class Database:
         unsafe = wal.exists() and wal.stat().st_size > 0
         if not self._read_only:
             make_folder(self.path.parent)
+            if self.created:  # for this user only from its first moment: WAL and shared memory file take its mode
+                self.path.touch(mode=0o600)
         flags = apsw.SQLITE_OPEN_READONLY
         if not self._read_only:
             flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
@@ -93,8 +95,6 @@ class Database:
                 if unsafe:
                     self._make_safe()
                 migrate(self, self._migrations)
-                if self.created:
-                    self.path.chmod(0o600)
                 sync_folder(self.path.parent)  # the process that made the file may have died before it could
             self._connection.set_busy_timeout(self._busy)
         except BaseException:

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
 
 from eventflow import ports
 from eventflow.errors import Overloaded, StorageBusy, StorageError, StorageLost
+from eventflow.ports import Micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from eventflow.ports import Micros
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,13 +29,13 @@ BUSY_PAUSE = 0.005
 """Seconds between two tries while another process holds the file."""
 
 
-class _Waiting(Generic[T, R]):
+class _Waiting(msgspec.Struct):
     """One caller's item."""
 
-    __slots__ = ("future", "item", "since", "size")
-
-    def __init__(self, item: T, size: int, since: Micros, future: asyncio.Future[R]) -> None:
-        self.item, self.size, self.since, self.future = item, size, since, future
+    item: Any
+    size: int
+    since: Micros
+    future: asyncio.Future[Any]
 
 
 class GroupCommit(Generic[T, R]):
@@ -59,13 +60,18 @@ class GroupCommit(Generic[T, R]):
         self._commit = commit
         self._group_bytes = group_bytes
         self._queue_bytes = queue_bytes
+        self._unasked = min(group_bytes, queue_bytes)
         self._patience = int(patience * ports.SECOND)
         self._busy = int(busy * ports.SECOND)
-        self._queue: deque[_Waiting[T, R]] = deque()
+        self._queue: deque[_Waiting] = deque()
         self._bytes = 0
         self._pace = 0.0
         """Microseconds that a group took lately."""
         self._due = False
+        self._behind = False
+        """Whether the last turn left something over."""
+        self._now: Micros = 0
+        """When the next turn was asked for: near enough for everybody who comes before it."""
         self._closed: StorageError | None = None
 
     @property
@@ -74,7 +80,11 @@ class GroupCommit(Generic[T, R]):
         return self._bytes
 
     async def add(self, item: T, size: int = 0, *, urgent: bool = False) -> R:
-        """Commit `item` with whoever else is waiting and return its result.
+        """Commit `item` with whoever else is waiting and return its result; see `put`."""
+        return await self.put(item, size, urgent=urgent)
+
+    def put(self, item: T, size: int = 0, *, urgent: bool = False) -> asyncio.Future[R]:
+        """What `add` waits for: the item is in the queue when this returns.
 
         `urgent` is never refused for being too much; it keeps its place in the order all the same. Raises `Overloaded`
         (not tried), `StorageFull` and `StorageBusy` (nothing was written), `StorageLost` (unknown). A caller that is
@@ -82,16 +92,16 @@ class GroupCommit(Generic[T, R]):
         """
         if self._closed is not None:
             raise type(self._closed)(str(self._closed))
-        now = ports.boot()
-        if not urgent:
-            self._refuse_excess(now, size)
-        waiting: _Waiting[T, R] = _Waiting(item, size, now, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        self._bytes += size
         if not self._due:
             self._due = True
+            self._now = ports.boot()
             ports.soon(self._turn)
-        return await waiting.future
+        if not urgent and (self._behind or self._bytes + size > self._unasked):
+            self._refuse_excess(size)
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(item, size, self._now, future))
+        self._bytes += size
+        return future
 
     def flush(self) -> None:
         """Commit what waits, now; callers hear of it in the loop's next turn."""
@@ -103,12 +113,12 @@ class GroupCommit(Generic[T, R]):
         self.flush()
         self._fail_all(reason or StorageError("closed: nothing more is taken"))
 
-    def _refuse_excess(self, now: Micros, size: int) -> None:
+    def _refuse_excess(self, size: int) -> None:
+        """Only asked for when the next group will not take everything."""
         if not self._queue:
             return
         groups = min((self._bytes + size) / self._group_bytes, len(self._queue) + 1)
-        ahead = groups * self._pace
-        oldest = now - self._queue[0].since
+        ahead, oldest = groups * self._pace, self._now - self._queue[0].since
         if self._bytes + size > self._queue_bytes or max(ahead, oldest) > self._patience:
             wait = max(1, round(max(ahead, oldest) / ports.SECOND))
             raise Overloaded("more comes in than the disk can take; come back later", retry_after=min(wait, 60))
@@ -119,8 +129,10 @@ class GroupCommit(Generic[T, R]):
         if not self._queue or self._closed is not None:
             return
         again = self._once()
-        if self._queue and self._closed is None:
+        self._behind = bool(self._queue)
+        if self._behind and self._closed is None:
             self._due = True
+            self._now = ports.boot()
             if again:
                 ports.soon(self._turn)
             else:
@@ -152,7 +164,7 @@ class GroupCommit(Generic[T, R]):
                 waiting.future.set_result(result)
         return True
 
-    def _take(self) -> list[_Waiting[T, R]]:
+    def _take(self) -> list[_Waiting]:
         group = [self._queue.popleft()]
         size = group[0].size
         while self._queue and size + self._queue[0].size <= self._group_bytes:
@@ -161,7 +173,7 @@ class GroupCommit(Generic[T, R]):
         self._bytes -= size
         return group
 
-    def _put_back(self, group: list[_Waiting[T, R]], error: StorageBusy) -> bool:
+    def _put_back(self, group: list[_Waiting], error: StorageBusy) -> bool:
         """Let who has waited long enough go, the others keep their place."""
         now = ports.boot()
         patient = [waiting for waiting in group if now - waiting.since < self._busy]
@@ -170,7 +182,7 @@ class GroupCommit(Generic[T, R]):
         self._bytes += sum(waiting.size for waiting in patient)
         return not patient
 
-    def _fail(self, group: Sequence[_Waiting[T, R]], error: Exception) -> None:
+    def _fail(self, group: Sequence[_Waiting], error: Exception) -> None:
         for waiting in group:
             if not waiting.future.done():
                 waiting.future.set_exception(error)

@@ -49,6 +49,8 @@ class SegmentedLog:
         self._checkpoint_bytes = checkpoint_bytes
         self._segments: list[Segment] = []
         self._sizes: dict[Segment, int] = {}
+        self.size = 0
+        """Bytes on the disk, of the newest segment those that were appended."""
         self._old: dict[Path, OpenSegment] = {}
         self._newest: OpenSegment | None = None
         self._began: Micros | None = None
@@ -75,7 +77,9 @@ class SegmentedLog:
         self.clock = LogClock(last)
         self._began = newest.first_stamp()
         self._ends = {partition: newest.end(partition) for partition in TABLES}
-        self._sizes = {segment: segment.size() for segment in self._segments}
+        self._sizes, self.size = {}, 0
+        for segment in self._segments:
+            self._set_size(segment, segment.size())
         self._cache = _Cache(self._cache_bytes)
         self._last_read.clear()
 
@@ -99,11 +103,6 @@ class SegmentedLog:
 
     # --- what it holds ---------------------------------------------------------------------------------------------
 
-    @property
-    def size(self) -> int:
-        """Bytes on the disk, the newest segment by what was appended."""
-        return sum(self._sizes.values())
-
     def range(self, partition: int) -> Bounds:
         """What the partition holds now."""
         return Bounds(self._segments[0].base(partition), self._ends[partition])
@@ -114,7 +113,7 @@ class SegmentedLog:
         stamp = self.clock.stamp()
         rows = {partition: Row(self._ends[partition], stamp, some) for partition, some in lines.items()}
         size = newest.append(rows)
-        self._sizes[newest.segment] += size
+        self._set_size(newest.segment, self._sizes[newest.segment] + size)
         if self._began is None:
             self._began = stamp
         for partition, row in rows.items():
@@ -156,19 +155,17 @@ class SegmentedLog:
             if opened := self._old.pop(oldest.path, None):
                 opened.database.abandon()
             self._segments.pop(0)
+            self._set_size(oldest, 0)
             del self._sizes[oldest]
             forgotten.append(oldest)
         return forgotten
 
     def roll_when_due(self) -> OpenSegment:
         """The newest segment; a new one if it was full or old. On a full disk the old one goes on."""
-        newest = self._current()
-        if not self._is_to_roll():
-            return newest
-        try:
-            return self._roll(newest)
-        except StorageFull:
-            return newest
+        if self._is_to_roll():
+            with contextlib.suppress(StorageFull):
+                self._roll(self._current())
+        return self._current()
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -177,13 +174,17 @@ class SegmentedLog:
             raise StorageError(f"{self._folder}: the log is not open")
         return self._newest
 
+    def _set_size(self, segment: Segment, size: int) -> None:
+        self.size += size - self._sizes.get(segment, 0)
+        self._sizes[segment] = size
+
     def _is_to_roll(self) -> bool:
         if self._began is None:
             return False
         full = self._sizes[self._segments[-1]] >= self._segment_bytes
         return full or self.clock.now() - self._began >= self._segment_age
 
-    def _roll(self, older: OpenSegment) -> OpenSegment:
+    def _roll(self, older: OpenSegment) -> None:
         """Begin a new segment; the old one is closed when the new one is safe."""
         segment = Segment.at(self._folder, self._ends[0], self._ends[CONTROL])
         older.database.check_lost()
@@ -194,10 +195,9 @@ class SegmentedLog:
             raise
         self._newest, self._began = newest, None
         self._segments.append(segment)
-        self._sizes[segment] = segment.size()
+        self._set_size(segment, segment.size())
         older.close()
-        self._sizes[older.segment] = older.segment.size()
-        return newest
+        self._set_size(older.segment, older.segment.size())
 
     def _finish_rolling(self) -> None:
         """Copy what a crash left in the write-ahead logs of older segments."""

@@ -17,7 +17,7 @@ import msgspec
 
 from eventflow.disk.database import Database
 from eventflow.disk.faults import file_errors, sync_folder
-from eventflow.disk.migrations import read_migrations
+from eventflow.disk.migrations import Migration, read_migrations
 from eventflow.disk.rows import Row, checksum, pack, unpack
 from eventflow.errors import StorageDamaged
 from eventflow.model.record import CONTROL
@@ -31,7 +31,8 @@ TABLES = {0: "data", CONTROL: "control"}
 """Partition → table."""
 ROW = 64
 """Bytes that a row costs beside its records."""
-PAGE = 4096
+PAGE = 8192
+"""Bytes; with 4,096 a group of a few hundred events is twice as many writes."""
 COLUMNS = "SELECT base, count, log_time, checksum, data FROM @table "
 HOLDING = "WHERE base >= coalesce((SELECT max(base) FROM @table WHERE base <= ?1), ?1) ORDER BY base"
 FROM_OFFSET = COLUMNS + HOLDING
@@ -74,6 +75,11 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 @cache
+def _schema() -> tuple[Migration, ...]:
+    return tuple(read_migrations(files("eventflow.disk") / "sql"))
+
+
+@cache
 def sql(text: str, partition: int) -> str:
     """A statement for the table of a partition."""
     return text.replace("@table", TABLES[partition])
@@ -87,7 +93,7 @@ class OpenSegment:
         self.segment = segment
         self.database = Database(
             segment.path,
-            read_migrations(files("eventflow.disk") / "sql"),
+            _schema(),
             failpoint="bus.append",
             exclusive=True,
             page_size=PAGE,

@@ -60,27 +60,27 @@ async def test_an_acknowledgement_before_the_sync_is_found(ram, monkeypatch):
         await all_survived(load, ram, 5, 0)
 
 
-async def points(ram, kind, rounds):
+async def points(ram, kind, rounds, step):
     """The writes or syncs that a run has, by number."""
     load = await load_on_tape(ram / "count", 5, rounds)
     faults = load.tape.faults
-    return range(1, (faults.syncs if kind == "sync" else faults.writes) + 1)
+    return range(1, (faults.syncs if kind == "sync" else faults.writes) + 1, step)
 
 
 @pytest.mark.parametrize("kind", ["sync", "broken"])
 async def test_after_an_io_error_nothing_is_acknowledged_and_nothing_was_lost(ram, kind):
-    """For every write and every sync of a short run: the bus stops, and who was told so has it, killed or cut."""
-    await sweep(ram, kind, 3, ["nothing", "torn"])
+    """For every sync and every fifth write of a short run: the bus stops, and who was told so has it, killed or cut."""
+    await sweep(ram, kind, 3, ["nothing", "torn"], 1 if kind == "sync" else 5)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["sync", "broken"])
 async def test_after_an_io_error_in_a_longer_run(ram, kind):
-    await sweep(ram, kind, 8, VARIANTS)
+    await sweep(ram, kind, 8, VARIANTS, 1)
 
 
-async def sweep(ram, kind, rounds, variants):
-    for at in await points(ram, kind, rounds):
+async def sweep(ram, kind, rounds, variants, step):
+    for at in await points(ram, kind, rounds, step):
         live, other = ram / "live", ram / "other"
         load = await load_on_tape(live, 5, rounds, Faults(kind, at))
         assert load.tape.faults.fired == 1
@@ -95,8 +95,18 @@ async def sweep(ram, kind, rounds, variants):
 
 @pytest.mark.parametrize("more", [0, 40])
 async def test_a_full_disk_refuses_and_goes_on_by_itself(ram, more):
-    """For every write of a short run, once or for a while: refused calls left nothing, later ones are taken."""
-    for at in await points(ram, "full", 3):
+    """For every fifth write of a short run, once or for a while: refused calls left nothing, later ones are taken."""
+    await sweep_full(ram, more, 5)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("more", [0, 3, 40])
+async def test_a_full_disk_at_every_write(ram, more):
+    await sweep_full(ram, more, 1)
+
+
+async def sweep_full(ram, more, step):
+    for at in await points(ram, "full", 3, step):
         live, other = ram / "live", ram / "other"
         load = await load_on_tape(live, 5, 3, Faults("full", at, more))
         assert load.tape.faults.fired >= 1

@@ -18,8 +18,10 @@ class Log:
     def __init__(self):
         self.groups = []
         self.failing = []
+        self.tried = asyncio.Event()
 
     def __call__(self, items):
+        self.tried.set()
         if self.failing:
             raise self.failing.pop(0)
         self.groups.append(list(items))
@@ -133,8 +135,10 @@ async def test_what_would_wait_too_long_is_refused_and_the_urgent_is_not():
         log.failing = [StorageBusy()] * 4
         group = GroupCommit(log, patience=2, busy=60)
         first = asyncio.create_task(group.add(1, 1))
-        await asyncio.sleep(0.001)
+        await log.tried.wait()
+        log.tried.clear()
         clock.time += 3 * ports.SECOND
+        await log.tried.wait()
         with pytest.raises(Overloaded) as refused:
             await group.add(2, 1)
         assert (refused.value.status, refused.value.retry_after) == (503, 3)
