@@ -206,10 +206,13 @@ class Turn:
         if error is not None and not error.step:
             attempts = visit.n if visit is not None else 0
             error = msgspec.structs.replace(error, step=node.name, attempts=attempts)
+        if way.error is not None:
+            had = f"; {node.name} had failed: {error.code}: {error.message}" if error is not None else ""
+            error = msgspec.structs.replace(way.error, message=way.error.message + had)
         self.write(
             Ended(
                 at=self.now, path=path, visit=number, status=status, outputs=bounded(outputs) if outputs else {},
-                error=way.error or error, to=way.to, ends=way.ends, why=way.why, of=way.of, **more,
+                error=error, to=way.to, ends=way.ends, why=way.why, of=way.of, **more,
             )
         )  # fmt: skip
 

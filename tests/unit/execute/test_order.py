@@ -149,6 +149,7 @@ def test_a_backward_target_is_a_new_visit_with_a_new_key():
 def test_max_visits_ends_the_circle():
     run = play(steps(f"{A}, max_visits: 2", f"{B}, conditions: {{failure: a}}"), {"b": bad()})
     assert run.path == ["a", "b!", "a", "b!"]
+    assert "error: broken" in run.course.finished.error.message
     assert run.end == ("failed", "max_visits")
 
 
