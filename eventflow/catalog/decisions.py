@@ -125,7 +125,7 @@ def _names(doc: Document, cases: tuple[Fields, ...]) -> dict[str, Fields]:
 def _default(doc: Document, config: Fields, names: dict[str, Fields], *, human: bool) -> None:
     name = config.get("default")
     if not config.given("default"):
-        known = f"one of {', '.join(names)}" if names else "a case's name"
+        known = ", or ".join(names) or "a case's name"
         doc.report(
             "E330",
             config.node,

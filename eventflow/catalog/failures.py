@@ -74,11 +74,17 @@ def _concurrency(doc: Document, fields: Fields) -> Concurrency:
     return Concurrency(**given)
 
 
+_MODES: Final = {
+    **dict.fromkeys(("serial", "queue", "sequential", "wait"), "did you mean 'queued'?"),
+    **dict.fromkeys(("skip", "drop", "forbid", "reject"), "did you mean 'single'?"),
+    **dict.fromkeys(("cancel", "replace", "latest"), "did you mean 'restart'?"),
+    "allow": "did you mean 'parallel'?",
+}
 CONCURRENCY: Final = Shape(
     "concurrency",
     {
         "group": Key(Templated("group"), "which runs count together, `${{ }}` allowed; default all of the workflow"),
-        "mode": Key(OneOf("single", "restart", "queued", "parallel"), "default parallel"),
+        "mode": Key(OneOf("single", "restart", "queued", "parallel", hints=_MODES), "default parallel"),
         "max": Key(Number(1, 100_000), "how many at once; default 16"),
         "queue_max": Key(Number(0), "how many may wait"),
         "on_full": Key(OneOf("suppress"), "what happens with one more; default suppress"),

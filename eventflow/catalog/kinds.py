@@ -123,6 +123,9 @@ class Number(Kind):
         if value is None or not fits:
             return self.wrong(doc, node)
         if (self.least is not None and value < self.least) or (self.most is not None and value > self.most):
+            if self.least == self.most:
+                doc.report("E205", node, f"{value} is not known; only {self.least:g} is")
+                return INVALID
             least = "" if self.least is None else f"at least {self.least:g}"
             most = "" if self.most is None else f"at most {self.most:g}"
             doc.report("E205", node, f"{value} is out of range: {' and '.join(filter(None, (least, most)))}")
@@ -162,10 +165,11 @@ class Duration(Kind):
 
 
 class OneOf(Kind):
-    """One of some words; `synonyms` are other words that mean one of them."""
+    """One of some words; `synonyms` are other words that mean one of them, `hints` what to say about others."""
 
-    def __init__(self, *words: str, synonyms: Map[str, str] | None = None) -> None:
+    def __init__(self, *words: str, synonyms: Map[str, str] | None = None, hints: Map[str, str] | None = None) -> None:
         self.words = words
+        self.hints = dict(hints or {})
         self.synonyms = dict(synonyms or {})
         self.says = "one of " + ", ".join(words)
 
@@ -176,7 +180,8 @@ class OneOf(Kind):
         word = self.synonyms.get(node.text, node.text)
         if word not in self.words:
             close = did_you_mean(word, self.words) if len(word) < 65 else ""
-            doc.report("E203", node, f"{shown(node)} is not {self.says}", close if close.startswith("did") else "")
+            advice = self.hints.get(word.lower()) or (close if close.startswith("did") else "")
+            doc.report("E203", node, f"{shown(node)} is not {self.says}", advice)
             return INVALID
         return word
 

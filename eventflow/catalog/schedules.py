@@ -32,7 +32,7 @@ class Cron(Kind):
                 "E217",
                 node,
                 f"'{text}' has {len(text.split(' '))} fields, cron has five",
-                "minute hour day month weekday",
+                "they are minute, hour, day of month, month, day of week",
             )
             return INVALID
         from cronsim import CronSim, CronSimError

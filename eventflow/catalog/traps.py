@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _VALUE: Final = r"^\s*(?:- +)*(?:[\w.-]+:\s+)?"
 _KEY: Final = r"^\s*(?:- +)*[\w.-]+:\s+"
+_ALIAS: Final = "a value that begins with * or & is an alias or anchor for YAML"
 _TRAPS: Final = (
     ("E105", re.compile(r"^[^#]*?[\[{,:]\s*(?P<at>\$\{\{)(?<!['\"]\$\{\{)"), "${{ }} unquoted inside [ ] or { }"),
     ("E101", re.compile(_VALUE + r"(?P<at>!\S)"), "a value that begins with ! is a tag for YAML"),
@@ -53,7 +54,11 @@ def about_error(doc: Document, error: yaml.MarkedYAMLError) -> None:
     for number in dict.fromkeys((line, before.line + 1 if before else line, line - 1)):
         if _trapped(doc, number):
             return
-    doc.report("E106", (line, column), f"this is not YAML: {_words(error)}", _advice(error))
+    if "alias" in str(error.context) or "anchor" in str(error.context):
+        value = re.split(r"[,\]}]|\s#", doc.line(line)[column - 2 :])[0]
+        doc.report("E104", (line, max(column - 1, 1)), _ALIAS, f"write {_quoted(value)}")
+        return
+    doc.report("E106", (line, column), f"this is not YAML: {_words(error)}", _open_quote(doc, line) or _advice(error))
 
 
 def about_tag(doc: Document, event: Any) -> None:
@@ -104,14 +109,27 @@ def _words(error: yaml.MarkedYAMLError) -> str:
     return ", ".join(str(part) for part in parts) or "the parser gave up"
 
 
+def _open_quote(doc: Document, line: int) -> str:
+    """A line shortly before with an odd quote: the text that began there may have gone on too far."""
+    for number in range(line - 1, max(line - 6, 0), -1):
+        written = doc.line(number)
+        if written.count('"') % 2 == 1 and '"' in doc.line(line):
+            return f"is the quote in line {number} closed?"
+    return ""
+
+
 def _advice(error: yaml.MarkedYAMLError) -> str:
     problem = str(error.problem)
     if "expected key" in problem or "block end" in problem or "expected <document start>" in problem:
         return "keys of one mapping stand under each other; look at the indentation here and in the line before"
+    if "mapping values" in problem:
+        return "look at the indentation here and in the line before, or put a text that holds ': ' in quotes"
     if "escape" in problem:
         return "write the character itself, or put the text in single quotes"
     if "cannot start any token" in problem:
         return "put the value in quotes"
+    if "mapping values" in problem:
+        return "look at the indentation here and in the line before, or put a text that holds ': ' in quotes"
     if "escape" in problem:
         return "write the character itself, or put the text in single quotes"
     if "cannot start any token" in problem:

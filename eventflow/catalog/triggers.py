@@ -143,6 +143,13 @@ CONDITION: Final = Shape(
     hints={"on": "did you mean 'watch'?"},
 )
 _CONFIGS: Final = {"event": EVENT, "schedule": SCHEDULE, "condition": CONDITION}
+_OTHER_TYPES: Final = {
+    "webhook": "write type: event; webhooks are sources, which stand in the settings",
+    "cron": "write type: schedule",
+    "timer": "write type: schedule",
+    "push": "write type: event with event: git.push",
+    "manual": "leave it out: every workflow can be started by hand",
+}
 TRIGGER: Final = Shape(
     "trigger",
     {
@@ -150,7 +157,7 @@ TRIGGER: Final = Shape(
             Text(NAME, "an id (lower-case letters, digits, _ and -)"),
             "unique in the workflow; needed with two triggers or more",
         ),
-        "type": Key(OneOf(*_CONFIGS), "what kind", needed=True),
+        "type": Key(OneOf(*_CONFIGS, hints=_OTHER_TYPES), "what kind", needed=True),
         "enabled": Key(Bool(), "default true"),
         "config": Key(Anything(), "what it reacts to: the keys of its type", needed=True),
     },

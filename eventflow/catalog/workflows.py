@@ -13,7 +13,7 @@ from eventflow.catalog.fields import Fields, Key, ListOf, MapOf, Shape, not_yet
 from eventflow.catalog.inputs import INPUT, fits
 from eventflow.catalog.kinds import INVALID, Anything, Bool, Cel, Duration, Number, OneOf, Text, slug
 from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence
-from eventflow.catalog.spelling import did_you_mean
+from eventflow.catalog.spelling import did_you_mean, nearest
 from eventflow.catalog.steps import Steps, built
 from eventflow.catalog.triggers import Triggers
 from eventflow.model.workflow import Concurrency, Fallback, Retry, Workflow
@@ -31,6 +31,11 @@ SYNONYMS: Final = {
     "automations": "automation",
     "orchestrations": "orchestration",
 }
+ACTIONS: Final = (
+    "debug.log", "event.emit", "http.request", "run.annotate", "shell.run", "wait.duration", "wait.event", "wait.until",
+    "workflow.run",
+)  # fmt: skip
+"""What a misspelt name may have meant; whether an action is there, `Known.action` says."""
 LATER: Final = frozenset(("run.compensate",))
 """Actions of the engine itself that it does not run yet."""
 ALIASES: Final = frozenset(("send_alert", "notify"))
@@ -50,6 +55,8 @@ class Known(msgspec.Struct, frozen=True):
     agents: Collection[str] | None = None
     personas: Collection[str] | None = None
     timezone: str | None = None
+    actions: Collection[str] = ()
+    """Names of actions beside the built-in ones, to suggest from."""
     risky: Collection[str] = ()
     """Actions of high risk."""
 
@@ -207,7 +214,16 @@ def _action(doc: Document, at: Node, name: str, known: Known, *, later: bool = F
     hint = answer if isinstance(answer, str) else ""
     if not hint and name in ALIASES:
         hint = "it needs a channel, which the settings cannot name yet"
+    if not hint:
+        hint = _like(name, {*ACTIONS, *known.actions})
     doc.report("E211", at, f"no action '{name}'", hint, level="warning" if later else None)
+
+
+def _like(name: str, actions: set[str]) -> str:
+    """The action that was probably meant: by its letters, else the only one of that plugin."""
+    same = [action for action in actions if action.startswith(f"{name}.")]
+    close = nearest(name, actions) or (same[0] if len(same) == 1 else None)
+    return f"did you mean '{close}'?" if close is not None else ""
 
 
 def _named(doc: Document, at: Node, wanted: Fallback, steps: set[str], known: Known, *, later: bool = False) -> None:
