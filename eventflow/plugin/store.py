@@ -92,7 +92,10 @@ class Ledger(Protocol):
         ...
 
     async def prune(self, runs_before: Micros, now: Micros) -> int:
-        """Retention of ended runs, outcomes, arrivals (W20), seen-once identities. Returns rows removed."""
+        """Retention of ended runs, outcomes, arrivals (W20), seen-once identities. Returns rows removed.
+
+        May be several transactions, so that none is long; each leaves the store whole.
+        """
         ...
 
 
@@ -236,7 +239,10 @@ class History(Protocol):
         ...
 
     async def questions(self, limit: int, after: str | None = None) -> list[OpenWait]:
-        """Questions to people that are open, oldest first."""
+        """Questions to people that are open, those of the oldest run first.
+
+        `after` is `<run>/<path>/<visit>`, or a run's id for what follows that run.
+        """
         ...
 
     async def outcomes(self, ref: Ref) -> list[Outcome]:
@@ -248,7 +254,7 @@ class History(Protocol):
         ...
 
     async def counts(self) -> dict[tuple[str, str], int]:
-        """(workflow or "", status) → number of runs."""
+        """(workflow, status) → number of runs; under "" of all workflows together."""
         ...
 
 

@@ -91,13 +91,25 @@ def run_events(db: Sql, id_: str) -> list[EventCopy]:
 
 
 def questions(db: Sql, limit: int, after: str | None) -> list[OpenWait]:
-    """See `History.questions`. `after` is a run id, or `<run>/<path>/<visit>` to go on within the run."""
-    where: tuple[int, str, int] = (0, "", 0)
-    if after is not None:
-        run_, _, step = after.partition("/")
-        path, _, visit = step.rpartition("/")
-        where = (_no(db, run_), path, int(visit)) if step else (_no(db, run_) + 1, "", -1)
-    return [_question(columns) for columns in db.execute(SQL.questions, (*where, limit))]
+    """See `History.questions`."""
+    return [_question(columns) for columns in db.execute(SQL.questions, (*_asked(db, after), limit))]
+
+
+def _asked(db: Sql, after: str | None) -> tuple[int, str, int]:
+    """The place of a question in the list, whether it is still open or not."""
+    if after is None:
+        return (0, "", 0)
+    run_, _, step = after.partition("/")
+    path, _, visit = step.rpartition("/")
+    if not step:
+        return (_no(db, run_) + 1, "", -1)
+    return (_no(db, run_), path, _number(visit, after))
+
+
+def _number(text: str, cursor: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise NotFound(f"{cursor!r} is no place in this list; take `after` from the page before")
+    return int(text)
 
 
 def _question(columns: Sequence[Any]) -> OpenWait:
@@ -116,7 +128,7 @@ def outcomes(db: Sql, ref: Ref) -> list[Outcome]:
 
 def dead(db: Sql, limit: int, after: str | None) -> list[tuple[str, DeadLetter]]:
     """See `History.dead`."""
-    before = END if after is None else int(after)
+    before = END if after is None else _number(after, after)
     return [
         (str(id_), DeadLetter(ref=Ref(partition, offset), log_time=log_time, workflow=workflow, trigger=trigger,
                               error=error, data=data))

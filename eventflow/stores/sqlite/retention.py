@@ -25,11 +25,11 @@ KEEP_IDS: Micros = 30 * DAY
 LOOKBACK: Micros = DAY
 """How long an arrival is kept at least: no wait may look back further."""
 AT_ONCE = 500
-"""How many runs one call removes: retention is repeated, so that no transaction is long."""
+"""How many rows of a kind go in one transaction, so that none is long."""
 
 
 def prune(db: Sql, runs_before: Micros, now: Micros, memo: Memo) -> int:
-    """See `Ledger.prune`."""
+    """One portion of `Ledger.prune`; 0 when nothing is left to remove."""
     removed = 0
     for no, id_, created in db.execute(SQL.ended_before, (runs_before, AT_ONCE)).fetchall():
         _remove(db, no, id_)
@@ -37,9 +37,8 @@ def prune(db: Sql, runs_before: Micros, now: Micros, memo: Memo) -> int:
         if created >= now - KEEP_IDS:
             db.execute(SQL.remember_id, (id_, created))
     removed += _many(db, SQL.forget_ids, now - KEEP_IDS)
-    removed += _many(db, SQL.delete_strays, runs_before)
-    removed += _many(db, SQL.delete_outcomes, runs_before)
-    removed += _many(db, SQL.delete_dead, runs_before)
+    for statement in (SQL.delete_strays, SQL.delete_outcomes, SQL.delete_dead):
+        removed += _many(db, statement, runs_before)
     removed += _arrivals(db, now)
     for statement in (SQL.delete_entries, SQL.delete_catalogues, SQL.delete_definitions):
         db.execute(statement)
@@ -62,7 +61,7 @@ def _remove(db: Sql, no: int, id_: str) -> None:
 
 
 def _many(db: Sql, statement: str, before: Micros) -> int:
-    db.execute(statement, (before,))
+    db.execute(statement, (before, AT_ONCE))
     return db.changes()
 
 
@@ -75,6 +74,6 @@ def _arrivals(db: Sql, now: Micros) -> int:
     for definition, _ in db.execute(SQL.arrival_definitions).fetchall():
         own = db.execute(SQL.oldest_own_event, (definition,)).get
         before = min(now - LOOKBACK, read_past, now if own is None else own - LOOKBACK)
-        db.execute(SQL.delete_arrivals, (definition, before))
+        db.execute(SQL.delete_arrivals, (definition, before, AT_ONCE))
         removed += db.changes()
     return removed

@@ -118,7 +118,10 @@ class SqliteStore:
 
     async def prune(self, runs_before: Micros, now: Micros) -> int:
         """See `Ledger.prune`."""
-        return await self._writer.run(partial(retention.prune, self._db, runs_before, now, self._memo))
+        removed = 0
+        while portion := await self._writer.run(partial(retention.prune, self._db, runs_before, now, self._memo)):
+            removed += portion
+        return removed
 
     async def lease(self, name: str, worker: str, ttl: Micros, now: Micros) -> bool:
         """See `Store.lease`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from eventflow.errors import NotFound
 from eventflow.model.commit import Arrival, Delivery
 from eventflow.model.run import Wait
 from eventflow.testing.store.house import DAY, OTHER, QUEUED, SECOND, T0, WORKFLOW, StoreSuite, event, firing
@@ -247,6 +248,10 @@ class DeliveryTests(StoreSuite):
             ]
             assert [one.run for one in await house.store.questions(1)] == ["run_0"]
             assert [one.run for one in await house.store.questions(1, after="run_0")] == ["run_1"]
+            assert [one.run for one in await house.store.questions(9, after="run_0/ask/1")] == ["run_1", "run_2"]
+            for nonsense in ("run_never", "run_0/ask/x", "run_0/ask"):
+                with pytest.raises(NotFound):
+                    await house.store.questions(9, after=nonsense)
             await house.append(claims[1], withdraw=(("ask", 1),))
             await house.append(claims[0], status="cancelled")
             assert [one.run for one in await house.store.questions(10)] == ["run_2"]

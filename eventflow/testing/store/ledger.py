@@ -138,6 +138,8 @@ class LedgerTests(StoreSuite):
             assert [letter for _, letter in page] == [dead[4], dead[3]]
             rest = await house.store.dead(10, after=page[-1][0])
             assert [letter for _, letter in rest] == [dead[2], dead[1], dead[0]]
+            with pytest.raises(NotFound):
+                await house.store.dead(10, after="nonsense")
 
     async def test_the_catalogue_gets_a_new_number_when_it_changes(self, tmp_path: Path) -> None:
         store = self.make_store(tmp_path)
@@ -241,6 +243,14 @@ class LedgerTests(StoreSuite):
             assert [line.data for line in await house.store.read("run_c")] == [b"3"]
             assert (await house.store.counts())[WORKFLOW.id, "succeeded"] == 1
             assert await house.store.prune(house.now, house.now) == 0
+
+    async def test_retention_takes_all_there_is_in_one_call(self, tmp_path: Path) -> None:
+        async with self.house(tmp_path) as house:
+            letters = tuple(DeadLetter(ref=Ref(0, n), log_time=T0) for n in range(1300))
+            await house.commit(firings=tuple(firing(f"run_{n}", shadow=True) for n in range(1300)), dead=letters)
+            assert await house.store.prune(house.now + 1, house.now) == 2600
+            assert await house.store.runs(10) == []
+            assert await house.store.dead(10) == []
 
     async def test_a_pruned_run_cannot_start_again(self, tmp_path: Path) -> None:
         async with self.house(tmp_path) as house:

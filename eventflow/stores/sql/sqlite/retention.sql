@@ -7,7 +7,7 @@ SELECT no, id, created FROM run WHERE ended IS NOT NULL AND ended < ? ORDER BY e
 INSERT INTO gone_run (id, created) VALUES (?, ?);
 
 -- name: forget_ids
-DELETE FROM gone_run WHERE created < ?;
+DELETE FROM gone_run WHERE id IN (SELECT id FROM gone_run WHERE created < ? LIMIT ?);
 
 -- name: delete_run
 DELETE FROM run WHERE no = ?;
@@ -31,13 +31,16 @@ DELETE FROM run_event WHERE run = ?;
 DELETE FROM event WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM run_event WHERE event = ?1);
 
 -- name: delete_strays
-DELETE FROM inbox WHERE late = 1 AND log_time < ? AND NOT EXISTS (SELECT 1 FROM run WHERE run.id = inbox.run);
+DELETE FROM inbox WHERE id IN (
+  SELECT id FROM inbox
+  WHERE late = 1 AND log_time < ? AND NOT EXISTS (SELECT 1 FROM run WHERE run.id = inbox.run) LIMIT ?
+);
 
 -- name: delete_outcomes
-DELETE FROM outcome WHERE log_time < ?;
+DELETE FROM outcome WHERE id IN (SELECT id FROM outcome WHERE log_time < ? LIMIT ?);
 
 -- name: delete_dead
-DELETE FROM dead_letter WHERE log_time < ?;
+DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE log_time < ? LIMIT ?);
 
 -- name: arrival_definitions
 SELECT definition, min(log_time) FROM arrival GROUP BY definition;
@@ -51,7 +54,7 @@ WHERE run.definition = ? AND run.ended IS NULL;
 SELECT min(log_time) FROM partition;
 
 -- name: delete_arrivals
-DELETE FROM arrival WHERE definition = ? AND log_time < ?;
+DELETE FROM arrival WHERE id IN (SELECT id FROM arrival WHERE definition = ? AND log_time < ? LIMIT ?);
 
 -- name: delete_entries
 DELETE FROM catalogue_entry
