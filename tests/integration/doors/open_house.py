@@ -25,6 +25,12 @@ def event(**more):
     return {"specversion": "1.0", "id": "1", "source": "shop", "type": "order.created", "data": {"total": 12}} | more
 
 
+async def until(holds):
+    """Wait until something holds that nobody tells."""
+    while not holds():  # noqa: ASYNC110 - as the sentence says
+        await asyncio.sleep(0.01)
+
+
 class House:
     """One public listener; `records` are what the bus holds."""
 

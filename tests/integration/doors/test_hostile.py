@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from eventflow.buses.memory import MemoryBus
-from tests.integration.doors.open_house import LIMITS, SECRET, House, event
+from tests.integration.doors.open_house import LIMITS, SECRET, House, event, until
 
 NDJSON = "application/x-ndjson"
 BATCH = "application/cloudevents-batch+json"
@@ -234,8 +234,7 @@ async def test_one_address_holds_only_so_many_connections(house):
     assert b" 503 " in await house.raw(head(length=0))
     for _, writer in crowd:
         writer.close()
-    while house.listener.connections:  # noqa: ASYNC110 - the listener tells nobody
-        await asyncio.sleep(0.01)
+    await until(lambda: not house.listener.connections)
     assert (await house.post(event())).status == 202
 
 
