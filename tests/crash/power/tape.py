@@ -109,6 +109,16 @@ class Tape:
         self.folder = folder
         self.faults = faults or Faults()
         self.events: list[Any] = []
+        self.names: set[str] = set()
+        """The files that are there now."""
+
+    def add(self, event: Create | Delete) -> None:
+        """Note that a file has come or gone."""
+        self.events.append(event)
+        if isinstance(event, Create):
+            self.names.add(event.path)
+        else:
+            self.names.discard(event.path)
 
     def mark(self, what: Any) -> None:
         """Note an acknowledgement (or whatever the test wants to know at a cut)."""
@@ -116,7 +126,15 @@ class Tape:
 
     @contextlib.contextmanager
     def recording(self) -> Iterator["Tape"]:
-        """SQLite's default VFS records for the length of a block; so do deletions and folder syncs of our own."""
+        """SQLite's default VFS records for the length of a block; so do deletions and folder syncs of our own.
+
+        What is in the folder before counts as safe.
+        """
+        for path in sorted(self.folder.glob("*")):
+            if path.is_file() and path.name not in self.names and not path.name.endswith("-shm"):
+                self.add(Create(path.name))
+                self.events += [Write(path.name, 0, path.read_bytes()), Sync(path.name)]
+        self.events.append(SyncFolder())
         before = apsw.vfs_names()[0]
         vfs = _Vfs(self, f"tape-{id(self)}", before)
         fsync, unlink, pwrite = os.fsync, os.unlink, os.pwrite
@@ -151,7 +169,7 @@ class Tape:
             path = Path(f"/proc/self/fd/{handle}").readlink()
             if path == self.folder:
                 self.events.append(SyncFolder())
-            if (name := self.name(str(path))) and self._known(name):
+            if (name := self.name(str(path))) and name in self.names:
                 self._sync(name)
             real(handle)
 
@@ -160,15 +178,12 @@ class Tape:
     def _pwrite(self, real: Any) -> Any:
         def pwrite(handle: int, data: bytes, offset: int) -> int:
             name = self.name(str(Path(f"/proc/self/fd/{handle}").readlink()))
-            if name and self._known(name):
+            if name and name in self.names:
                 self.faults.on_write()
                 self.events.append(Write(name, offset, bytes(data)))
             return real(handle, data, offset)
 
         return pwrite
-
-    def _known(self, name: str) -> bool:
-        return ".sqlite" in name
 
     def _sync(self, name: str) -> None:
         failed = self.faults.on_sync()
@@ -180,7 +195,7 @@ class Tape:
         def unlink(path: Any, **named: Any) -> None:
             real(path, **named)
             if name := self.name(os.fspath(path)):
-                self.events.append(Delete(name))
+                self.add(Delete(name))
 
         return unlink
 
@@ -197,14 +212,14 @@ class _Vfs(apsw.VFS):
         ours = self.tape.name(path)
         new = ours is not None and not Path(path).exists()
         file = _File(self.tape, ours, self.base, name, flags, new=new)
-        if new:
-            self.tape.events.append(Create(ours))
+        if ours is not None and ours not in self.tape.names:  # or it was made, empty, by another way
+            self.tape.add(Create(ours))
         return file
 
     def xDelete(self, name: str, syncdir: bool) -> None:  # noqa: N802
         super().xDelete(name, syncdir)
         if ours := self.tape.name(name):
-            self.tape.events.append(Delete(ours))
+            self.tape.add(Delete(ours))
             if syncdir:
                 self.tape.events.append(SyncFolder())
 
