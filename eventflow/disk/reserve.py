@@ -37,6 +37,7 @@ class Reserve:
         if self.kept:
             return True
         try:
+            self.path.touch(mode=0o600)
             with self.path.open("wb", buffering=0) as file:
                 for start in range(0, self.size, len(CHUNK)):
                     if file.write(CHUNK[: self.size - start]) != min(len(CHUNK), self.size - start):

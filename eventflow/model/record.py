@@ -6,6 +6,7 @@ A bus is one control partition and N data partitions, numbered from 0; the contr
 from __future__ import annotations
 
 import base64
+import binascii
 import struct
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -46,7 +47,10 @@ class Ref(msgspec.Struct, frozen=True, order=True, gc=False):
     def parse(cls, handle: str) -> Ref:
         """The place named by a handle. Raises `ValueError` on what is none."""
         text = handle.removeprefix("evt_").upper()
-        packed = base64.b32decode(text + "=" * (-len(text) % 8))
+        try:
+            packed = base64.b32decode(text + "=" * (-len(text) % 8))
+        except binascii.Error:
+            packed = b""
         if not handle.startswith("evt_") or not 2 <= len(packed) <= 10:
             message = f"{handle!r} is not an event handle such as evt_aaaac"
             raise ValueError(message)
