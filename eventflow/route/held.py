@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from eventflow.model.commit import Checkpoint, Commit
 from eventflow.model.outcome import DeadLetter
-from eventflow.model.record import Position, mark_of
+from eventflow.model.record import Position, Ref, mark_of
 from eventflow.route.decide import decide
 from eventflow.route.effects import Effects
 
@@ -50,6 +50,11 @@ class Held:
     def offset(self) -> int:
         """Where the next record to decide begins."""
         return self.effects.last.offset + 1 if self.effects.last is not None else self.stored.offset
+
+    @property
+    def next_ref(self) -> Ref:
+        """The place of the next record, where the log has no gap."""
+        return Ref(self.partition, self.offset)
 
     @property
     def position(self) -> Position:

@@ -1,8 +1,7 @@
 """The router's loop: read a batch, decide, commit; control first, one task, everything else in `decide` (W5, W10).
 
-One task reads all partitions of a subscription, so nothing here races with itself. What can go wrong with a commit is
-answered here: no room waits, an unclear result is asked again with the same commit, `Fenced` drops the partition's
-memory and recovers it.
+One task reads all partitions of a subscription, so nothing here races with itself. `Fenced` drops a partition's memory
+and recovers it; what else can go wrong with a commit is answered in `patience`.
 """
 
 from __future__ import annotations
@@ -13,24 +12,16 @@ import msgspec
 import structlog
 
 from eventflow import ports
-from eventflow.errors import (
-    Fenced,
-    Overloaded,
-    PartitionHalted,
-    StorageBusy,
-    StorageDamaged,
-    StorageError,
-    StorageFull,
-    StorageHeld,
-    StorageLost,
-)
-from eventflow.model.control import HALTED, TICK, Tick
+from eventflow.errors import Fenced, PartitionHalted
+from eventflow.model.control import HALTED
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
 from eventflow.route.careful import TRIES, Marks
 from eventflow.route.catalogues import Catalogues
+from eventflow.route.patience import Patient
 from eventflow.route.recovery import recover
 from eventflow.route.takeover import take_over
+from eventflow.route.ticks import Ticker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,9 +42,6 @@ CHECKPOINT: Final[Micros] = 1_000_000
 """Memory is written about so often, by the log clock or the wall."""
 LOOK: Final[Micros] = 500_000
 """So often the store is asked for the earliest deadline, and every tenth time for a newer catalogue."""
-TICKS: Final[Micros] = 1_000_000
-"""At most one tick per partition in this time."""
-_IDLE: Final = 0.25
 _PAUSE: Final = 0.5
 
 
@@ -82,6 +70,8 @@ class Router:
         self._group = group
         self._on_commit = on_commit
         self._catalogues = Catalogues(store, zone)
+        self._patient = Patient(bus, store)
+        self._ticker = Ticker(bus, self._patient)
         self._marks = Marks(store)
         self._held: dict[int, Held] = {}
         self._subscription: Subscription | None = None
@@ -90,7 +80,6 @@ class Router:
         self._looks = 0
         self._deadline: Micros | None = None
         self._draining = False
-        self._waiting = ""
         self.halted: dict[int, str] = {}
         """Partitions that cannot go on without a person, and why."""
 
@@ -100,13 +89,13 @@ class Router:
     def ready(self) -> bool:
         """Whether every assigned partition is being decided and the store takes commits."""
         assigned = self._subscription.assigned if self._subscription is not None else ()
-        return bool(assigned) and not self._waiting and all(p in self._held for p in assigned)
+        return bool(assigned) and not self._patient.waiting and all(p in self._held for p in assigned)
 
     @property
     def trouble(self) -> str:
         """Why it is not ready, for health; empty when it is."""
-        if self._waiting:
-            return self._waiting
+        if self._patient.waiting:
+            return self._patient.waiting
         if self.halted:
             return "; ".join(self.halted.values())
         return "" if self.ready else "starting"
@@ -172,7 +161,7 @@ class Router:
         """One look around and at most one batch."""
         await self._assign(subscription)
         await self._look()
-        wait = await self._tick()
+        wait = await self._ticker.tick(self._held.values(), self._deadline)
         ready = list(self._held)
         if not ready:
             await ports.sleep(_PAUSE)
@@ -265,7 +254,7 @@ class Router:
         log.error("route.halted", partition=partition, reason=reason)
         if partition != CONTROL:
             halted = engine_record(HALTED, ports.random_bytes(12).hex(), ports.wall(), _Halted(partition, reason))
-            await self._publish([Entry(CONTROL, halted)])
+            await self._patient.publish([Entry(CONTROL, halted)])
 
     # --- catalogue ---------------------------------------------------------------------------------------------------
 
@@ -277,6 +266,8 @@ class Router:
         self._looked = now
         self._looks += 1
         self._deadline = await self._store.earliest_deadline()
+        if self._looks % 10 == 0:
+            await self._ticker.watch(self._held.values())
         if self._woken or self._looks % 10 == 0:
             self._woken = False
             if await self._catalogues.look():
@@ -320,29 +311,6 @@ class Router:
         )
         await self._commit(held, checkpoint=True)
 
-    # --- time --------------------------------------------------------------------------------------------------------
-
-    async def _tick(self) -> float:
-        """Append the ticks that are due; returns how long a read may wait, in seconds."""
-        boot, now, wall, wait = ports.boot(), self._bus.now(), ports.wall(), _IDLE
-        for held in self._held.values():
-            clock = wall if held.partition == CONTROL else now
-            late = self._deadline is not None and held.log_time <= self._deadline < now
-            if held.memory.due >= clock and not late:
-                wait = min(wait, max(0.0, (held.memory.due - clock) / 1e6))
-                continue
-            if boot - held.tick_boot < TICKS and held.tick_boot:
-                wait = min(wait, 0.05)
-                continue
-            if held.partition != CONTROL or held.memory.due >= clock:
-                bounds = await self._bus.bounds(held.partition)
-                if bounds.end > held.offset:
-                    continue
-            held.tick_boot = boot
-            data = engine_record(TICK, ports.random_bytes(12).hex(), wall, Tick(wall))
-            await self._publish([Entry(held.partition, data)])
-        return wait
-
     # --- commits -----------------------------------------------------------------------------------------------------
 
     def _checkpoint_due(self, held: Held) -> bool:
@@ -361,12 +329,12 @@ class Router:
     async def _commit(self, held: Held, *, checkpoint: bool) -> bool:
         """Commit everything since the stored position; false when another router has taken over."""
         if held.effects.forwards:
-            await self._publish(held.effects.forwards)
+            await self._patient.publish(held.effects.forwards)
             held.effects.forwards = []
         commit = held.commit(ports.random_bytes(16).hex(), checkpoint=checkpoint)
         ports.failpoint("commit.before")
         try:
-            admitted = await self._insist(commit)
+            admitted = await self._patient.commit(commit)
         except Fenced:
             await self._fenced(held)
             return False
@@ -377,37 +345,6 @@ class Router:
         if self._on_commit is not None:
             self._on_commit(commit, admitted)
         return True
-
-    async def _insist(self, commit: Commit) -> Admitted:
-        """Repeat the same commit until its result is clear."""
-        while True:
-            try:
-                admitted = await self._store.commit(commit)
-            except (StorageLost, StorageDamaged, StorageHeld):
-                raise
-            except (StorageError, ConnectionError, TimeoutError) as error:
-                self._wait_for(error, f"partition {commit.partition}: the store does not take a commit")
-                await ports.sleep(_PAUSE)
-            else:
-                self._waiting = ""
-                return admitted
-
-    async def _publish(self, entries: list[Entry]) -> None:
-        """Append records of the engine's own; return when the bus has them for good."""
-        while True:
-            try:
-                await self._bus.publish(entries)
-            except (StorageFull, StorageBusy, Overloaded) as error:
-                self._wait_for(error, "the bus does not take the engine's records")
-                await ports.sleep(_PAUSE)
-            else:
-                self._waiting = ""
-                return
-
-    def _wait_for(self, error: Exception, what: str) -> None:
-        if not self._waiting:
-            log.warning("route.waiting", what=what, error=str(error))
-        self._waiting = f"{what}: {error}"
 
     async def _fenced(self, held: Held) -> None:
         partition, began = held.partition, held.stored.offset

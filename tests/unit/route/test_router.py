@@ -13,7 +13,9 @@ from eventflow.model.control import START as MANUAL_START
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
 from eventflow.route import held
+from eventflow.route.patience import Patient
 from eventflow.route.router import Router
+from eventflow.route.ticks import Ticker
 from tests.unit.route import house
 
 
@@ -280,3 +282,21 @@ async def _die_after(bus, ledger, events, runs):
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def test_a_partition_far_behind_raises_an_alarm_on_control_and_once_a_minute():
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    front = house.front(house.workflow(house.trigger()))
+    await bus.emit(*(house.event(str(n)) for n in range(3)))
+    behind = held.Held(0, 1, await ledger.recall(0), house.fresh(front), front)
+    behind.decide(bus.logs[0][:1])
+    ticker = Ticker(bus, Patient(bus, ledger))
+    await ticker.watch([behind])
+    assert not bus.logs[CONTROL]
+    bus.clock += 90 * house.SECOND
+    for _ in range(2):
+        await ticker.watch([behind])
+    (alarm,) = bus.logs[CONTROL]
+    data = msgspec.json.decode(alarm.data)
+    assert (data["type"], data["data"]["records"]) == (LAG, 2)
+    assert data["data"]["waited"] >= 90 * house.SECOND
