@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from eventflow.errors import StorageFull
-from eventflow.model.control import HALTED, Start
+from eventflow.model.control import HALTED, LAG, Start
 from eventflow.model.control import START as MANUAL_START
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
