@@ -14,13 +14,14 @@ import msgspec
 from structlog import get_logger
 
 from eventflow import ports
-from eventflow.errors import Fenced, StorageBusy, StorageFull
+from eventflow.errors import Fenced, StorageBusy, StorageDamaged, StorageFull, StorageLost
 from eventflow.execute.calls import GRACE, PER_DESTINATION, Calls
 from eventflow.execute.hand import PATIENCE, Hand
 from eventflow.execute.inputs import with_defaults
 from eventflow.execute.program import Plan
 from eventflow.execute.turn import Frontier, Given, Progress
 from eventflow.model.journal import Finished, encode
+from eventflow.model.record import CONTROL
 from eventflow.model.workflow import decode
 from eventflow.plugin.store import Append
 
@@ -49,8 +50,9 @@ class Executor:
     store: journal and reader's side. actions: the action of a name, made once by whoever gives it, opened and closed
     here; raises `ComponentError`. now: the log clock. worker: the name of this executor, unique among those alive.
     secret: the value of a secret by name. workflow: the newest definition by id, for `workflow.run`. complete: typed
-    inputs of given ones. frontier: how far the log has been read (W21). url: the page of a run. said: called when
-    something was put into the outbox. concurrency: runs in hand at once. lease: how long a claim holds.
+    inputs of given ones. frontier: how far the log has been read (W21); without one the store is asked, and
+    `partitions` is how many data partitions there are. url: the page of a run. said: called when something was put
+    into the outbox. concurrency: runs in hand at once. lease: how long a claim holds.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Executor:
         workflow: Callable[[str], Workflow | None] = lambda _: None,
         complete: Callable[[Mapping[str, Input], Mapping[str, Any]], dict[str, Any]] = with_defaults,
         frontier: Callable[[], Awaitable[Frontier]] | None = None,
+        partitions: int = 1,
         url: Callable[[str], str] = lambda _: "",
         said: Callable[[], None] = lambda: None,
         concurrency: int = 500,
@@ -77,6 +80,7 @@ class Executor:
         self._workflow, self._complete, self._url = workflow, complete, url
         self._read_frontier = frontier or self._frontier_of_store
         self._frontier: tuple[Micros, Frontier] | None = None
+        self._partitions = (CONTROL, *range(partitions))
         self._concurrency, self._lease = concurrency, lease
         self._hands: dict[str, Hand] = {}
         self._plans: dict[str, Plan] = {}
@@ -228,13 +232,12 @@ class Executor:
         return self._frontier[1]
 
     async def _frontier_of_store(self) -> Frontier:
-        partitions = await self.store.partitions()
-        return Frontier({partition: log_time for partition, (_, _, log_time) in partitions.items()})
+        known = await self.store.partitions()
+        read = dict.fromkeys(self._partitions, 0)
+        return Frontier(read | {partition: log_time for partition, (_, _, log_time) in known.items()})
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         """A run's loop must not fail; if it does, its lease runs out and it is taken again. A lost store ends us."""
-        from eventflow.errors import StorageDamaged, StorageLost
-
         log.error("executor task failed", task=name, error=repr(error), exc_info=error)
         if isinstance(error, (StorageLost, StorageDamaged)) or name == "renew leases":
             self._broken = error

@@ -35,7 +35,7 @@ log = get_logger("eventflow.execute")
 
 HOLD: Final[Micros] = 2_000_000
 """A run that waits for no longer than this stays in hand."""
-LOOK: Final[Micros] = 100_000
+LOOK: Final[Micros] = 250_000
 """How often the inbox of a run in hand is looked at, at most."""
 PATIENCE: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between tries while the disk has no room."""
