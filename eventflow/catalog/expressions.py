@@ -32,6 +32,14 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     "alert_with": ("stats", "workflow", "run", "vars", "secrets"),
 }
 """Place → the names that expressions there may use. `loop` and the items of loops come in inside loops."""
+OF_DATA: Final = frozenset(
+    (
+        "labels", "annotations", "severity", "service", "name", "status", "value", "fingerprint", "branch", "tag",
+        "ref", "repository", "sender", "commits", "action", "number", "title", "text", "message", "payload", "user",
+        "channel", "command", "before", "after", "changed", "paths", "host", "level",
+    )
+)  # fmt: skip
+"""Words that stand in the data of usual events and are hardly ever attributes of the event itself."""
 CHECKED: Final = ("inputs", "steps", "vars", "secrets", "stats")
 """Names whose members are known at load."""
 
@@ -66,6 +74,13 @@ def check(doc: Document, known: Mapping[str, Collection[str] | None]) -> None:
         if not one.scope and any(path[0] == "loop" for path in paths):
             doc.report("E320", one.node, "'loop' exists inside the steps of a loop only")
         for path in paths:
+            if path[0] == "event" and len(path) > 1 and path[1] in OF_DATA:
+                doc.report(
+                    "W235",
+                    _place(doc, one, "event", path[1]),
+                    f"event.{path[1]} is no part of the data",
+                    f"did you mean event.data.{path[1]}?",
+                )
             members = known.get(path[0]) if len(path) > 1 and path[0] in CHECKED else None
             if members is not None and path[1] not in members:
                 _unknown(doc, one, path[0], path[1], members)
@@ -74,9 +89,7 @@ def check(doc: Document, known: Mapping[str, Collection[str] | None]) -> None:
 def _report(doc: Document, one: Expression, problem: match.Problem) -> None:
     own = one.text == one.node.value or not isinstance(one.node.value, str)
     line, column = place(doc, one.node, problem.line, problem.column) if own else (one.node.line, one.node.column)
-    advice = problem.suggestion
-    if problem.code == "E320" and not advice:
-        advice = _elsewhere(one, problem)
+    advice = (_elsewhere(one, problem) if problem.code == "E320" else "") or problem.suggestion
     doc.take(
         Problem(
             doc.file, line, column, problem.code, problem.word, problem.message, advice, source=doc.line(line)[:200]
@@ -96,14 +109,20 @@ def _elsewhere(one: Expression, problem: match.Problem) -> str:
 
 
 def _unknown(doc: Document, one: Expression, name: str, member: str, members: Collection[str]) -> None:
+    code = "E216" if name == "inputs" else "E220"
+    at = _place(doc, one, name, member)
+    doc.report(code, at, f"there is no {name}.{member}", did_you_mean(member, members) or _none(name))
+
+
+def _place(doc: Document, one: Expression, name: str, member: str) -> tuple[int, int]:
+    """Where `name.member` stands in the file."""
     found = re.search(rf"\b{name}\s*\.\s*{re.escape(member)}\b|\b{name}\s*\[\s*['\"]{re.escape(member)}", one.text)
     at = (one.node.line, one.node.column)
     if found is not None and one.text == one.node.value:
         line = one.text.count("\n", 0, found.start()) + 1
         column = found.start() - one.text.rfind("\n", 0, found.start())
         at = place(doc, one.node, line, column)
-    code = "E216" if name == "inputs" else "E220"
-    doc.report(code, at, f"there is no {name}.{member}", did_you_mean(member, members) or _none(name))
+    return at
 
 
 def _none(name: str) -> str:
