@@ -32,6 +32,7 @@ from eventflow.plugin import ActionContext
 from eventflow.plugin.action import Action
 from eventflow.plugin.registry import find
 from eventflow.route.explain import Explained, explain
+from eventflow.route.inputs import complete
 from eventflow.route.outbox import Outbox
 from eventflow.route.router import Router
 
@@ -79,7 +80,8 @@ class Eventflow:
         self._outbox = Outbox(self.bus, self.store, worker=self.worker)
         self._executor = Executor(
             self.store, self._action, now=self.bus.now, worker=self.worker, secret=self._secret,
-            workflow=self._workflow, said=self._outbox.wake, concurrency=self.settings.limits.in_flight,
+            workflow=self._workflow, complete=complete, partitions=self.bus.partitions, said=self._outbox.wake,
+            concurrency=self.settings.limits.in_flight,
         )  # fmt: skip
         self._doors = Doors(self) if doors else None
         self._open = False
@@ -252,7 +254,7 @@ class Eventflow:
     def _committed(self, commit: Commit, admitted: Admitted) -> None:
         """Wake who has something to do now."""
         if commit.firings or commit.reruns or commit.deliveries or commit.arrivals:
-            self._executor.wake()
+            self._executor.wake([delivery.run for delivery in commit.deliveries])
         if commit.outbox or admitted.runs:
             self._outbox.wake()
 
