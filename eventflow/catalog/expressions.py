@@ -32,14 +32,6 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     "alert_with": ("stats", "workflow", "run", "vars", "secrets"),
 }
 """Place → the names that expressions there may use. `loop` and the items of loops come in inside loops."""
-OF_DATA: Final = frozenset(
-    (
-        "labels", "annotations", "severity", "service", "name", "status", "value", "fingerprint", "branch", "tag",
-        "ref", "repository", "sender", "commits", "action", "number", "title", "text", "message", "payload", "user",
-        "channel", "command", "before", "after", "changed", "paths", "host", "level",
-    )
-)  # fmt: skip
-"""Words that stand in the data of usual events and are hardly ever attributes of the event itself."""
 CHECKED: Final = ("inputs", "steps", "vars", "secrets", "stats")
 """Names whose members are known at load."""
 
@@ -74,13 +66,6 @@ def check(doc: Document, known: Mapping[str, Collection[str] | None]) -> None:
         if not one.scope and any(path[0] == "loop" for path in paths):
             doc.report("E320", one.node, "'loop' exists inside the steps of a loop only")
         for path in paths:
-            if path[0] == "event" and len(path) > 1 and path[1] in OF_DATA:
-                doc.report(
-                    "W235",
-                    _place(doc, one, "event", path[1]),
-                    f"event.{path[1]} is no part of the data",
-                    f"did you mean event.data.{path[1]}?",
-                )
             members = known.get(path[0]) if len(path) > 1 and path[0] in CHECKED else None
             if members is not None and path[1] not in members:
                 _unknown(doc, one, path[0], path[1], members)

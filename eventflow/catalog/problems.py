@@ -91,8 +91,6 @@ W221 limit: Of two limits one can never apply, because the other is always reach
 W232 capability: A capability outside the closed list; it has no effect.
 W233 no-effect: The key has no effect where it stands.
 # expressions; what `match` finds has its own words
-W235 attribute: A word of the data looked for beside it: `event.labels` is an attribute that the sender would have to
-    set; what the event says lies under `event.data`.
 E301 unclosed-text: A quoted text inside an expression is not closed.
 E302 character: A character that expressions do not know.
 E303 number: A number that cannot be read.
