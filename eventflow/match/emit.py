@@ -66,6 +66,7 @@ class Emitter:
         self.lines: list[str] = []
         self.fresh = 0
         self.inside = 0
+        self.plain: set[int] = set()
         self.tree = tree
         self.loops = sum(1 for n in walk(tree) if isinstance(n, Loop))
         self.shared = _shared(tree)
@@ -104,6 +105,12 @@ class Emitter:
                     name = self.name()
                     self.lines.append(f"{name} = {self.path(part)}")
                     self.known[part] = name
+
+    def data(self, node: Node) -> bool:
+        """Whether the value can only be of a kind that data has (a type as a value could pass for a text)."""
+        if isinstance(node, Local):
+            return node.slot in self.plain
+        return path_of(node) is not None or (isinstance(node, (Select, At)) and self.data(node.operand))
 
     def name(self) -> str:
         """A new local name."""
@@ -283,7 +290,7 @@ class Emitter:
             def sides(x: str) -> str:
                 return f"{x} {op} {text}" if fixed is high else f"{text} {op} {x}"
 
-            if cls is str and _from_data(other):
+            if cls is str and self.data(other):
                 return f"({sides(code)})"
             if cls in {int, Uint, float} and abs(fixed) < EXACT_BELOW:
                 if code.isidentifier():
@@ -299,7 +306,7 @@ class Emitter:
             code = self.code(node.left)
             members = "{" + ", ".join(repr(v) for v in items) + "}" if items else "()"
             return f"({code} in {members})"
-        if item.__class__ is str and _from_data(node.right):
+        if item.__class__ is str and self.data(node.right):
             name = self.name()
             guard = f"({name} := {self.code(node.right)}).__class__ is list or {name}.__class__ is dict"
             short = f" and len({name}) < 1024" if self.inside else ""
@@ -324,7 +331,7 @@ class Emitter:
     def subject(self, node: Call) -> tuple[str, Any]:
         """The first argument of a two-part call on event data, and the constant second one."""
         parts = children(node)
-        if len(parts) != 2 or not _from_data(parts[0]):
+        if len(parts) != 2 or not self.data(parts[0]):
             return "", None
         first, value = parts[0], folded(parts[1])
         return (self.code(first), value) if value.__class__ is str else ("", None)
@@ -382,7 +389,7 @@ class Emitter:
     def call_size(self, node: Call) -> str | None:
         """How many."""
         first = node.target if node.target is not None else node.args[0]
-        if len(node.args) + (node.target is not None) != 1 or not _from_data(first):
+        if len(node.args) + (node.target is not None) != 1 or not self.data(first):
             return None
         return f"len({self.code(first)})"
 
@@ -415,6 +422,8 @@ class Emitter:
         over = f"OVER{len(node.names)}({self.code(node.over)}, {most})"
         if ":=" in over:
             raise Unsupported
+        if self.data(node.over):
+            self.plain.update(node.slots)
         self.inside += 1
         variables = ", ".join(f"l{slot}" for slot in node.slots)
         test = f" if {self.condition(node.test)}" if node.test is not None else ""
@@ -438,11 +447,6 @@ def _hashable(value: Any) -> bool:
     """A constant for which Python's set membership is CEL's equality."""
     cls = value.__class__
     return cls is str or value is None or (cls in {int, float} and value not in {0, 1} and abs(value) < EXACT_BELOW)
-
-
-def _from_data(node: Node | None) -> bool:
-    """Whether the value can only be of a kind that data has (a type as a value could pass for a text)."""
-    return node is not None and (path_of(node) is not None or isinstance(node, (Local, Select, At)))
 
 
 def _shared(tree: Node) -> set[tuple[str, ...]]:

@@ -44,7 +44,9 @@ class Decided(Struct, frozen=True):
 
     def sentence(self) -> str:
         """The atom in words: `event.data.cpu > 90 is false: event.data.cpu is 12`."""
-        held = ", ".join(f"{s.text} is {'absent' if s.absent else shown(s.value)}" for s in self.seen)
+        held = ", ".join(
+            f"{s.text} is {'absent' if s.absent else shown(s.value)}" for s in self.seen if s.text != self.text
+        )
         if self.result == "error":
             return f"{self.text} has no value: {self.error}" + (f" ({held})" if held else "")
         return f"{self.text} is {self.result}" + (f": {held}" if held else "")

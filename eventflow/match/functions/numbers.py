@@ -6,7 +6,7 @@ import math
 from typing import Any, Final
 
 from eventflow.match.functions.table import ENTRIES, FUNCTIONS, Entry, Overloads, function
-from eventflow.match.operators import NUMBERS, whole
+from eventflow.match.operators import NUMBERS, compare, whole
 from eventflow.match.problems import EvaluationError
 from eventflow.match.values import INT_MIN, UINT_MAX, Uint, kind_of
 
@@ -25,7 +25,7 @@ class _Extreme(Overloads):
             raise EvaluationError("type", f"{self.name}() takes numbers or a list of numbers with at least one element")
         best = values[0]
         for value in values[1:]:
-            if value < best if self.name == "math.least" else value > best:
+            if compare(value, best, "<" if self.name == "math.least" else ">"):
                 best = value
         return best
 

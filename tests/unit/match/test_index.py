@@ -16,8 +16,21 @@ from eventflow.match.atoms import selects
 from eventflow.model.event import decode
 
 ENV = Env({"event": None}, check=False)
-PATHS = [("type",), ("kind",), ("source",), ("sourcename",), ("subject",), ("data", "s"), ("data", "n"), ("data", "labels"),
-         ("data", "labels", "team"), ("data", "f"), ("data", "list"), ("data",), ("ext",)]  # fmt: skip
+PATHS = [
+    ("type",),
+    ("kind",),
+    ("source",),
+    ("sourcename",),
+    ("subject",),
+    ("data", "s"),
+    ("data", "n"),
+    ("data", "labels"),
+    ("data", "labels", "team"),
+    ("data", "f"),
+    ("data", "list"),
+    ("data",),
+    ("ext",),
+]
 TEXTS = ["a", "ab", "abc", "alert", "git.push", "git/x", "release/1", "", "πέντε"]
 GLOBS = ["*", "a*", "**", "git.*", "release/*", "[ab]*", "?", "a", "alert"]
 NUMBERS = [0, 1, -1, 2, 5, 0.0, 1.0, 1.5, 2.5, 90, 2**53, 2**60]
@@ -46,10 +59,16 @@ def conjunct(random: Random) -> str:
         return f"{path}.startsWith({literal(random.choice(TEXTS))})"
     if roll < 0.85:
         return random.choice((f"has({path})", f"!has({path})", path, f"!{path}"))
-    return random.choice((
-        f"{path}.contains('a')", f"size({path}) > 1", "get(event, 'data.s', '') == 'a'", f"{path} == event.data.n",
-        f"event.data.list.exists(x, x == {literal(random.choice(SCALARS))})", expression(random, "bool", 2),
-    ))  # fmt: skip
+    return random.choice(
+        (
+            f"{path}.contains('a')",
+            f"size({path}) > 1",
+            "get(event, 'data.s', '') == 'a'",
+            f"{path} == event.data.n",
+            f"event.data.list.exists(x, x == {literal(random.choice(SCALARS))})",
+            expression(random, "bool", 2),
+        )
+    )
 
 
 def filter_text(random: Random) -> str:
@@ -117,10 +136,12 @@ def selector(random: Random, number: int) -> Selector:
 
 def event(random: Random) -> dict[str, object]:
     data: object = {
-        "s": random.choice(SCALARS), "n": random.choice(SCALARS), "f": random.choice(SCALARS),
+        "s": random.choice(SCALARS),
+        "n": random.choice(SCALARS),
+        "f": random.choice(SCALARS),
         "labels": random.choice(({"team": random.choice(SCALARS)}, {}, None, "a", ["a", "abc"])),
         "list": random.choice(([], ["a", 1, None], ["ab"], "abc", {"a": 1}, [["a"]], [True])),
-    }  # fmt: skip
+    }
     if random.random() < 0.1:
         data = random.choice(SCALARS)
     elif random.random() < 0.5:
