@@ -80,6 +80,8 @@ class SegmentedLog:
         self._sizes, self.size = {}, 0
         for segment in self._segments:
             self._set_size(segment, segment.size())
+        if self._began is None:
+            self._set_size(newest.segment, 0)
         self._cache = _Cache(self._cache_bytes)
         self._last_read.clear()
 
@@ -195,7 +197,7 @@ class SegmentedLog:
             raise
         self._newest, self._began = newest, None
         self._segments.append(segment)
-        self._set_size(segment, segment.size())
+        self._set_size(segment, 0)
         older.close()
         self._set_size(older.segment, older.segment.size())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from importlib import import_module, metadata
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from eventflow.errors import ComponentError
 
@@ -72,5 +72,12 @@ def _classes(word: str, name: str, path: str, contract: type[C]) -> list[type[C]
     return [
         value
         for _, value in inspect.getmembers(module, inspect.isclass)
-        if issubclass(value, contract) and not inspect.isabstract(value)
+        if _keeps(value, contract) and not inspect.isabstract(value)
     ]
+
+
+def _keeps(value: type, contract: type[C]) -> TypeGuard[type[C]]:
+    """Whether a class is of this contract: by descent, or for a protocol by having everything that it names."""
+    if not getattr(contract, "_is_protocol", False):
+        return issubclass(value, contract)
+    return value is not contract and all(hasattr(value, name) for name in dir(contract) if not name.startswith("_"))
