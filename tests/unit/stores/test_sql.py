@@ -89,3 +89,11 @@ def test_names_are_unique_in_a_file():
     for name in NAMES:
         text = folder().joinpath(f"{name}.sql").read_text()
         assert len(re.findall(r"^-- name: ", text, re.MULTILINE)) == len(read(name)), name
+
+
+def test_the_reference_tells_every_table(db):
+    page = (Path(__file__).parents[3] / "docs/reference/store.md").read_text()
+    told = set(re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE))
+    names = {name for cell in told for name in re.findall(r"`(\w+)`", cell)}
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert names == {name for name in there if not name.startswith("sqlite_")} | {"migration"}
