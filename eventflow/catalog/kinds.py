@@ -130,7 +130,7 @@ class Number(Kind):
             most = "" if self.most is None else f"at most {self.most:g}"
             doc.report("E205", node, f"{value} is out of range: {' and '.join(filter(None, (least, most)))}")
             return INVALID
-        return value
+        return float(value) if self.fraction else value
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema."""

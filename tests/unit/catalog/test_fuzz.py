@@ -30,7 +30,9 @@ def answered(data):
         assert 1 <= problem.line <= len(lines) + 1
         assert problem.column >= 1
     if found.active:
-        assert decode(encode(found.workflow)) == found.workflow
+        text = encode(found.workflow)
+        assert decode(text) == found.workflow
+        assert encode(decode(text)) == text
     else:
         assert [problem for problem in found.problems if problem.holds]
     check_detector(data, file="f.yaml")

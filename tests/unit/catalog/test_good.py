@@ -115,6 +115,16 @@ def test_all_that_is_read_comes_back_from_its_text():
         assert decode(encode(workflow)).hash == workflow.hash
 
 
+def test_whole_numbers_and_fractions_are_the_same_definition():
+    text = """
+error_handling: {retry_strategy: {factor: %s}}
+inputs: {n: {type: number, min: %s}}
+steps: [{name: a, uses: x.y}]
+"""
+    one, other = check((text % ("2", "1")).encode()).workflow, check((text % ("2.0", "1.0")).encode()).workflow
+    assert one.hash == other.hash == decode(encode(one)).hash
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
