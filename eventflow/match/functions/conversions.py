@@ -40,7 +40,7 @@ def type_of(value: Any) -> Type:
     "(A) -> dyn",
     group=_GROUP,
     doc="The same value; tells the checker not to judge its type.",
-    example="dyn(1) == 'a'",
+    example="dyn(1) != 'a'",
 )
 def dyn(value: Any) -> Any:
     """The value itself."""
