@@ -70,7 +70,12 @@ class Doors:
         settings = self._flow.settings
         limits = limits_of(settings)
         self._tokens = self._first_tokens(settings)
-        self.gateway = Gateway(self._flow.bus, limits=limits, metrics=self.measured)
+        self.gateway = Gateway(
+            self._flow.bus,
+            limits=limits,
+            metrics=self.measured,
+            lost=lambda error: self._flow.room_failed("bus", error),
+        )
         self._accept = EventsDoor(self.gateway, self._tokens, rate=settings.limits.rate)
         tls = _tls(settings)
         public = PublicDoor({"/events": self._accept, **self._sources(settings)})

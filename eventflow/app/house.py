@@ -63,7 +63,9 @@ class Eventflow:
     def __init__(self, settings: Settings | Mapping[str, Any] | None = None, *, doors: bool = True) -> None:
         """Only remember; `open` does it. `doors` false: no listener at all, events come by `emit`."""
         self.settings = _settings(settings)
-        self.worker = "worker_" + ports.random_bytes(6).hex()
+        embedded = self.settings.store == "sqlite:"
+        self.worker = "embedded" if embedded else "worker_" + ports.random_bytes(6).hex()
+        """One process holds the embedded store, so the next one may take back the leases of the one before at once."""
         self.bus: Bus = build_bus(self.settings)
         self.store: Store = build_store(self.settings)
         self.catalogue: Catalogue = definitions.Catalogue()
@@ -73,7 +75,7 @@ class Eventflow:
         """Set when the house is to be closed: by `drain`, or because a room failed (`failure`)."""
         self.failure: BaseException | None = None
         self._actions: dict[str, Action] = {}
-        self._tasks = ports.Tasks(self._room_failed)
+        self._tasks = ports.Tasks(self.room_failed)
         self._router = Router(
             self.bus, self.store, group=self.worker, zone=self.settings.timezone or "UTC", on_commit=self._committed
         )
@@ -147,7 +149,7 @@ class Eventflow:
             except StorageError as error:
                 log.warning("app.close", error=str(error))
 
-    def _room_failed(self, name: str, error: BaseException) -> None:
+    def room_failed(self, name: str, error: BaseException) -> None:
         """A room has died: the house cannot go on half."""
         if self.failure is None:
             self.failure = error

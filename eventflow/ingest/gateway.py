@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from eventflow import ports
-from eventflow.errors import Overloaded, StorageError, StorageFull
+from eventflow.errors import Overloaded, StorageError, StorageFull, StorageLost
 from eventflow.ingest.lines import Checker, Lines
 from eventflow.ingest.rates import Rate
 from eventflow.ingest.recent import Recent
@@ -20,7 +20,7 @@ from eventflow.web.limits import Limits
 from eventflow.web.problems import overloaded, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from eventflow.plugin import Bus
 
@@ -50,9 +50,16 @@ class Gateway:
     """Takes checked lines to the bus."""
 
     def __init__(
-        self, bus: Bus, *, limits: Limits | None = None, metrics: Metrics | None = None, recent: Recent | None = None
+        self,
+        bus: Bus,
+        *,
+        limits: Limits | None = None,
+        metrics: Metrics | None = None,
+        recent: Recent | None = None,
+        lost: Callable[[StorageLost], object] = lambda _: None,
     ) -> None:
-        """The bus must be open when the first event comes."""
+        """The bus must be open when the first event comes. `lost` hears when storage is lost: the house must end."""
+        self._lost = lost
         self.bus = bus
         self.limits = limits or Limits()
         self.metrics = metrics or Metrics()
@@ -60,7 +67,8 @@ class Gateway:
         self.checker = Checker(bus.partitions, self.limits)
         self._draining = False
         self._bytes = 0
-        self._waiting: dict[object, int] = {}
+        self._waiting: dict[int, int] = {}
+        self._next = 0
         self._longest = int(self.limits.waiting_seconds * ports.SECOND)
 
     def sender(self, name: str, rate: float | None = None) -> Sender:
@@ -100,7 +108,8 @@ class Gateway:
         return Accepted(len(lines.entries), duplicates)
 
     async def _publish(self, lines: Lines) -> None:
-        begun, mark = ports.boot(), object()
+        begun, mark = ports.boot(), self._next
+        self._next += 1
         size = sum([len(entry.data) for entry in lines.entries])
         self._waiting[mark] = begun
         self._bytes += size
@@ -112,7 +121,9 @@ class Gateway:
             raise overloaded("storage", "there is no room to store events; send it again later", FULL_RETRY) from None
         except Overloaded:
             raise
-        except StorageError:
+        except StorageError as error:
+            if isinstance(error, StorageLost):
+                self._lost(error)
             raise overloaded("storage", "the event may not have been stored; send it again later", 5) from None
         finally:
             del self._waiting[mark]

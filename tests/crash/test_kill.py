@@ -116,7 +116,8 @@ async def check(house: House, sink: Sink, sender: Sender) -> dict[str, Any]:
     ids = Counter(run["inputs"]["id"] for run in plain)
     lost = set(sender.acked) - set(ids)
     doubled = [id_ for id_, n in ids.items() if n > 1]
-    unfinished = [run for run in runs if run["status"] not in {"succeeded", "suppressed"}]
+    broken = [run for run in runs if run["reason"] == "interrupted" and killed_thrice(house, sink, run)]
+    unfinished = [run for run in runs if run["status"] not in {"succeeded", "suppressed"} and run not in broken]
     assert not lost, f"lost: {sorted(lost)[:5]} of {len(sender.acked)}"
     assert not doubled, f"doubled: {doubled[:5]}"
     assert not unfinished, f"not finished: {unfinished[:3]}"
@@ -125,7 +126,19 @@ async def check(house: House, sink: Sink, sender: Sender) -> dict[str, Any]:
     enough = Counter(f"key{n}" for n in range(KEYS))
     assert set(per_key) <= set(enough)
     repeats = explained(house, sink, by_id, plain)
-    return {"events": len(sender.acked), "runs": len(runs), "calls": len(sink.calls), "repeats": repeats}
+    return {
+        "events": len(sender.acked), "runs": len(runs), "calls": len(sink.calls), "repeats": repeats,
+        "thrice": len(broken),
+    }  # fmt: skip
+
+
+def killed_thrice(house: House, sink: Sink, run: dict[str, Any]) -> bool:
+    """Whether three kills hit one and the same call of the run, which ends it as interrupted (W18)."""
+    spans: dict[str, list[float]] = defaultdict(list)
+    for call in sink.calls:
+        if call.key.startswith(run["id"] + "/"):
+            spans[call.key].append(call.at)
+    return any(sum(min(times) <= kill for kill in house.kills) >= 3 for times in spans.values())
 
 
 def explained(house: House, sink: Sink, by_id: dict[str, Any], plain: list[dict[str, Any]]) -> int:
@@ -135,6 +148,8 @@ def explained(house: House, sink: Sink, by_id: dict[str, Any], plain: list[dict[
         assert call.key.split("/")[0] in by_id, f"a call of no run: {call}"
         keyed[call.key].append(call)
     for run in plain:
+        if run["status"] != "succeeded":
+            continue
         steps = {key.split("/")[1] for key in keyed if key.startswith(run["id"] + "/")}
         assert len([k for k in keyed if k.startswith(run["id"] + "/")]) == 3, (run["id"], steps)
     repeats = 0
