@@ -29,11 +29,11 @@ def answered(data):
         assert problem.message
         assert 1 <= problem.line <= len(lines) + 1
         assert problem.column >= 1
-    if found.active:
+    if found.workflow is not None:
         text = encode(found.workflow)
         assert decode(text) == found.workflow
         assert encode(decode(text)) == text
-    else:
+    if not found.active:
         assert [problem for problem in found.problems if problem.holds]
     check_detector(data, file="f.yaml")
 
