@@ -37,7 +37,7 @@ class AdmissionTests(StoreSuite):
         parent = Parent("run_parent", "call", 2, 1)
         said = firing(
             "run_a", key="k", generation="replay", fired_at=T0 + 3, events=(event(1), event(2)),
-            inputs={"n": [1, None]}, facts={"reason": "x"}, group="team/work/blue", start_by=T0 + MINUTE,
+            inputs={"n": [1, None]}, facts={"reason": "x"}, group="team/build/blue", start_by=T0 + MINUTE,
             chain=("team/first",), hops=2,
             parent=parent, by="anna", rerun_of="run_0", from_step="deploy",
         )  # fmt: skip
@@ -51,7 +51,7 @@ class AdmissionTests(StoreSuite):
             )  # fmt: skip
             assert run.events == (Ref(0, 1), Ref(0, 2))
             assert (run.inputs, run.facts, run.outputs) == ({"n": [1, None]}, {"reason": "x"}, {})
-            assert (run.group, run.start_by, run.wake_at) == ("team/work/blue", T0 + MINUTE, None)
+            assert (run.group, run.start_by, run.wake_at) == ("team/build/blue", T0 + MINUTE, None)
             assert (run.chain, run.hops, run.parent, run.by) == (("team/first",), 2, parent, "anna")
             assert (run.rerun_of, run.from_step) == ("run_0", "deploy")
             assert await house.store.run_events("run_a") == [event(1), event(2)]

@@ -28,7 +28,7 @@ MINUTE: Micros = 60 * SECOND
 DAY: Micros = 86_400 * SECOND
 LEASE: Micros = MINUTE
 
-WORKFLOW = Workflow(id="team/work", name="work")
+WORKFLOW = Workflow(id="team/build", name="build")
 OTHER = Workflow(id="team/other", name="other")
 DEFINITIONS = {one.id: encode(one) for one in (WORKFLOW, OTHER)}
 SINGLE = Concurrency(mode="single")
@@ -43,7 +43,7 @@ def event(offset: int, *, text: str = "", partition: int = 0) -> EventCopy:
 
 
 def firing(run: str, **different: Any) -> Firing:
-    """A firing of the workflow `team/work`; everything can be said differently."""
+    """A firing of the workflow `team/build`; everything can be said differently."""
     plain: dict[str, Any] = {
         "workflow": WORKFLOW.id, "definition": WORKFLOW.hash, "trigger": "on", "fired_at": T0, "group": WORKFLOW.id,
         "concurrency": Concurrency(),

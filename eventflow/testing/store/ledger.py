@@ -126,7 +126,7 @@ class LedgerTests(StoreSuite):
 
     async def test_refusals_and_dead_letters_are_kept(self, tmp_path: Path) -> None:
         refused = Outcome(
-            ref=Ref(0, 4), log_time=T0, workflow="team/work", trigger="on", stage="filtered", reason="filter_false",
+            ref=Ref(0, 4), log_time=T0, workflow="team/build", trigger="on", stage="filtered", reason="filter_false",
             values={"data.branch": "main"},
         )  # fmt: skip
         dead = [DeadLetter(ref=Ref(0, n), log_time=T0, error=f"e{n}", data=b"{}") for n in range(5)]
