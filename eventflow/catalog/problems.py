@@ -91,6 +91,8 @@ W221 limit: Of two limits one can never apply, because the other is always reach
 W232 capability: A capability outside the closed list; it has no effect.
 W233 no-effect: The key has no effect where it stands.
 # expressions; what `match` finds has its own words
+W236 handler-before: A handler that stands before the step whose failure it handles. It is skipped in normal order; if
+    the run is meant to go back to it instead, say `max_visits` there.
 E301 unclosed-text: A quoted text inside an expression is not closed.
 E302 character: A character that expressions do not know.
 E303 number: A number that cannot be read.
