@@ -71,7 +71,7 @@ def _targets(doc: Document, block: tuple[Read, ...], names: dict[str, Read], tak
             origin = place if step.name not in taken else _origin(block, step.name)
             there = block[places[target.name]]
             if to_handler and places[target.name] < place and not there.fields.given("max_visits"):
-                said = f"'{target.name}' is taken for a handler, and normally skipped, though it stands before '{step.name}'"
+                said = f"'{target.name}' is taken for a handler and skipped, though it stands before '{step.name}'"
                 doc.report("W236", target.node, said, f"to go back to it, add max_visits: 3 to step '{target.name}'")
             if places[target.name] <= origin and not to_handler and not there.fields.given("max_visits"):
                 said = "itself" if there is step else f"'{target.name}', which lies before it"
