@@ -38,7 +38,7 @@ def hand_on(desk: Desk, case: Case) -> None:
         number = desk.front.rules.number
         body = Forward(ref.partition, ref.offset, case.log_time, number, triggers, msgspec.Raw(case.data))
         data = engine_record(FORWARD, f"{ref.handle}/{number}/{owner}", case.log_time, body)
-        desk.effects.forwards.append(Entry(owner, data))
+        desk.effects.forwards.append(Entry(owner, data, own=True))
     desk.owed.clear()
 
 

@@ -86,4 +86,4 @@ class Outbox:
         envelope = _ENVELOPE(data)
         if envelope.type in ALARMS:
             return Entry(CONTROL, data)
-        return Entry(partition_of(envelope.key, self._bus.partitions), data)
+        return Entry(partition_of(envelope.key, self._bus.partitions), data, own=True)

@@ -67,7 +67,7 @@ class Ticker:
                 continue
             one.tick_boot = boot
             data = engine_record(TICK, ports.random_bytes(12).hex(), wall, Tick(wall))
-            await self._patient.publish([Entry(one.partition, data)])
+            await self._patient.publish([Entry(one.partition, data, own=True)])
         return wait
 
     async def watch(self, held: Collection[Held]) -> None:
