@@ -80,7 +80,8 @@ class Seen:
         unit = log_time // UNIT
         if unit > self._head.unit:
             self._advance(unit)
-        shard, word = _place(identity, salt)
+        number = int.from_bytes(blake2b(identity, digest_size=9, salt=salt).digest(), "little")
+        shard, word = number & (SHARDS - 1), number >> 16 or 1
         if self._unread[shard]:
             self._materialise(shard)
         table = self._tables[shard]
@@ -125,8 +126,11 @@ class Seen:
     # --- age ---------------------------------------------------------------------------------------------------------
 
     def _alive(self, word: int) -> bool:
-        age = (self._head.unit - word) & 255
-        return age < WINDOW_UNITS and self._head.unit - age >= self._head.horizon
+        return (self._head.unit - word) & 255 <= self._oldest()
+
+    def _oldest(self) -> int:
+        """The greatest age that is still remembered."""
+        return min(WINDOW_UNITS - 1, self._head.unit - self._head.horizon)
 
     def _advance(self, unit: int) -> None:
         """A new unit has begun: forget counts that are too old, and sweep some shards before their ages wrap round."""
@@ -168,13 +172,18 @@ class Seen:
     def _rebuild(self, shard: int) -> array[int]:
         """The table again without what is too old, at most half full."""
         old = self._tables[shard]
-        words = [word for word in old if word and self._alive(word)] if old is not None else []
+        unit, oldest = self._head.unit, self._oldest()
+        words = [word for word in old if word and (unit - word) & 255 <= oldest] if old is not None else []
         size = _FEW
         while size < len(words) * 2 + 2:
             size *= 2
         table = array("Q", bytes(8 * size))
+        mask = size - 1
         for word in words:
-            _put(table, word)
+            at = (word >> 18) & mask
+            while table[at]:
+                at = (at + 1) & mask
+            table[at] = word
         self._tables[shard] = table
         self._used[shard] = len(words)
         return table
@@ -275,7 +284,7 @@ class Seen:
 
 def _place(identity: bytes, salt: bytes) -> tuple[int, int]:
     """(shard, 56 bits, never zero) of an identity."""
-    number = int.from_bytes(blake2b(identity, digest_size=9, key=salt).digest(), "little")
+    number = int.from_bytes(blake2b(identity, digest_size=9, salt=salt).digest(), "little")
     return number & (SHARDS - 1), number >> 16 or 1
 
 
