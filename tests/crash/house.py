@@ -42,6 +42,7 @@ class Sink:
     calls: list[Call] = field(default_factory=list)
     refuse: float = 0.05
     slow: float = 0.03
+    least: float = 0
     url: str = ""
 
     async def __aenter__(self) -> Self:
@@ -62,7 +63,7 @@ class Sink:
         body = await request.json()
         call = Call(time.monotonic(), request.headers.get("Idempotency-Key", ""), request.path, body)
         self.calls.append(call)
-        await asyncio.sleep(self.rng.random() * self.slow)
+        await asyncio.sleep(self.least + self.rng.random() * self.slow)
         status = 503 if self.rng.random() < self.refuse else 200
         call.answered = time.monotonic()
         call.status = status

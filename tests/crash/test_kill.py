@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from house import House, Sender, Sink
+
+from tests.crash.house import House, Sender, Sink
 
 if TYPE_CHECKING:
     from pathlib import Path
