@@ -18,7 +18,7 @@ from eventflow.route.seen import PREFIX, Seen
 from eventflow.route.states import Dedups, KeyState, TriggerState, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from eventflow.model.event import Micros
 
@@ -66,11 +66,20 @@ class Memory:
         """The trigger's next occurrence is `due` (None: no more), and it fires at `fires`."""
         state = self.trigger(name)
         state.next, state.fires = due, fires if due is not None else NEVER
-        self.timers = [timer for timer in self.timers if timer[1:3] != name]
         if due is not None:
-            self.timers.append((fires, *name, due))
-        heapq.heapify(self.timers)
-        self.due = self.timers[0][0] if self.timers else NEVER
+            heapq.heappush(self.timers, (fires, *name, due))
+        self._settle_timers()
+
+    def _settle_timers(self) -> None:
+        """Drop timers in front that are void: their trigger is gone or has another occurrence now."""
+        timers = self.timers
+        while timers:
+            fires, workflow, trigger, due = timers[0]
+            state = self.triggers.get((workflow, trigger))
+            if state is not None and state.next == due and state.fires == fires:
+                break
+            heapq.heappop(timers)
+        self.due = timers[0][0] if timers else NEVER
 
     def forget(self, name: Name, *, whole: bool = True) -> None:
         """Drop the state of a trigger; without `whole` keep its counts and offsets (its rule has changed, W11)."""
@@ -80,6 +89,7 @@ class Memory:
             self._dirty.update(("d", *name, *pair) for pair in dedups.times)
         if whole:
             self.triggers.pop(name, None)
+            self._settle_timers()
         self._dirty.add(("t", *name))
 
     # --- keys --------------------------------------------------------------------------------------------------------
@@ -184,12 +194,9 @@ class Memory:
         self.keys = {name: dict(sorted(keys.items(), key=_by_touch)) for name, keys in self.keys.items()}
         for dedups in self.dedups.values():
             dedups.times = dict(sorted(dedups.times.items(), key=lambda item: item[1][1]))
-        self._reset_timers((name, state) for name, state in self.triggers.items())
-
-    def _reset_timers(self, states: Iterable[tuple[Name, TriggerState]]) -> None:
-        self.timers = [(state.fires, *name, state.next) for name, state in states if state.next is not None]
+        self.timers = [(s.fires, *name, s.next) for name, s in self.triggers.items() if s.next is not None]
         heapq.heapify(self.timers)
-        self.due = self.timers[0][0] if self.timers else NEVER
+        self._settle_timers()
 
     def image(self) -> dict[str, bytes]:
         """All memory in one canonical form: equal memories have equal images, however they were checkpointed."""
