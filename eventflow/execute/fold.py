@@ -28,7 +28,6 @@ from eventflow.model.journal import (
     Tried,
     Waited,
 )
-from eventflow.model.order import every
 from eventflow.model.workflow import Loop
 
 if TYPE_CHECKING:
@@ -124,9 +123,7 @@ class Course:
     def __init__(self, plan: Plan, run: Run, events: Iterable[EventCopy], inbox: Iterable[InboxItem] = ()) -> None:
         """Nothing has happened yet."""
         self.plan, self.run, self.copies = plan, run, tuple(events)
-        self.views: Views = {}
-        for step in every(plan.workflow.steps):
-            self.views[step.name] = _pending()
+        self.views: Views = {name: _pending() for name in plan.root.names}
         self.root = Scope(plan.root, "", None, self.views)
         self.fallback: Scope | None = None
         self.fallback_views: Views = {}
@@ -265,9 +262,10 @@ def _round(course: Course, entry: Round) -> None:
     if entry.due is not None:
         visit.due, visit.rounds = entry.due, entry.i
         return
-    views = {step.name: _pending() for step in every(visit.node.step.do.steps)}  # type: ignore[union-attr]
+    block = visit.node.blocks[""]
+    views = {name: _pending() for name in block.names}
     visit.view["items"].append(views)
-    course.hold(entry.i, Scope(visit.node.blocks[""], f"{entry.path}[{entry.i}]", visit, views, entry.i))
+    course.hold(entry.i, Scope(block, f"{entry.path}[{entry.i}]", visit, views, entry.i))
 
 
 def _tried(course: Course, entry: Tried) -> None:

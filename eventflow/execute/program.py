@@ -39,7 +39,7 @@ class Node:
 class Block:
     """A list of steps that follow each other: the workflow's own, a branch, the body of a loop."""
 
-    __slots__ = ("bare", "handlers", "label", "nodes", "number", "order")
+    __slots__ = ("bare", "handlers", "label", "names", "nodes", "number", "order")
 
     def __init__(self, number: int, label: str, nodes: tuple[Node, ...], handlers: frozenset[str]) -> None:
         """`number` tells lists apart, `label` is a branch's name, `bare` says that conditions do not count here."""
@@ -47,6 +47,8 @@ class Block:
         self.handlers = handlers
         self.order = nodes
         self.nodes = {node.name: node for node in nodes}
+        self.names = tuple(inner.name for node in nodes for inner in every((node.step,)))
+        """Of every step in it, at any depth."""
 
     def first(self) -> str:
         """The step it begins with; empty when there is none."""

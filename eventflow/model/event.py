@@ -10,7 +10,7 @@ The hot path never builds an `Event`: ingest checks an `Envelope`, the router re
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ Micros = int
 
 ENGINE = "eventflow"
 """The source of everything the engine itself says; reserved for it (W2)."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 KNOWN = frozenset(("specversion", "id", "source", "type", "time", "subject", "data", "data_base64", "kind", "body"))
 """Attributes with a field of their own; every other one is an extension (`datacontenttype` among them)."""
@@ -138,11 +140,10 @@ def format_time(time: datetime) -> str:
 
 def from_micros(micros: Micros) -> datetime:
     """An aware `datetime` in UTC from microseconds since the epoch, exactly."""
-    seconds, rest = divmod(micros, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    return _EPOCH + timedelta(microseconds=micros)
 
 
 def to_micros(time: datetime) -> Micros:
     """Microseconds since the epoch from an aware `datetime`, exactly."""
-    delta = time - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = time - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
