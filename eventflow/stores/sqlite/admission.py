@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from eventflow.model.event import Micros
     from eventflow.model.run import EventCopy, Status
     from eventflow.model.workflow import Concurrency
+    from eventflow.stores.sqlite.memo import Memo
     from eventflow.stores.sqlite.sql import Sql
 
 
@@ -63,11 +64,11 @@ def judge(concurrency: Concurrency, queued: int, occupying: int) -> Verdict:
     return Verdict()
 
 
-def admit(db: Sql, firing: Firing, at: Micros, known: set[str]) -> str:
-    """Make a run of a firing; the status it has now, "duplicate" when its id is taken. `known`: definitions seen."""
+def admit(db: Sql, firing: Firing, at: Micros, memo: Memo) -> str:
+    """Make a run of a firing; the status it has now, "duplicate" when its id is taken."""
     if db.execute(SQL.known, (firing.run,)).fetchone() is not None:
         return "duplicate"
-    _check_definition(db, firing.definition, known)
+    _check_definition(db, firing.definition, memo)
     verdict = Verdict("shadow") if firing.shadow else _ask(db, firing)
     if verdict.signal:
         _signal(db, firing, at)
@@ -79,7 +80,7 @@ def admit(db: Sql, firing: Firing, at: Micros, known: set[str]) -> str:
     return "queued" if verdict.reason is None else "suppressed"
 
 
-def rerun(db: Sql, wanted: Rerun, known: set[str]) -> str | None:
+def rerun(db: Sql, wanted: Rerun, memo: Memo) -> str | None:
     """Run a run again: same definition, events, inputs and facts. None when there is no such run."""
     found = db.execute(SQL.run_with_fixed, (wanted.of,)).fetchone()
     if found is None:
@@ -92,16 +93,16 @@ def rerun(db: Sql, wanted: Rerun, known: set[str]) -> str | None:
         group=old.grp, concurrency=fixed.concurrency, chain=fixed.chain, hops=fixed.hops, by=wanted.by,
         rerun_of=old.id, from_step=wanted.from_step,
     )  # fmt: skip
-    return admit(db, again, wanted.log_time, known)
+    return admit(db, again, wanted.log_time, memo)
 
 
-def _check_definition(db: Sql, hash_: str, known: set[str]) -> None:
-    if hash_ in known:
+def _check_definition(db: Sql, hash_: str, memo: Memo) -> None:
+    if hash_ in memo.definitions:
         return
     if db.execute(SQL.definition_known, (hash_,)).fetchone() is None:
         message = f"no definition {hash_!r} in the store; a catalogue is made known by `activate` before it fires"
         raise NotFound(message)
-    known.add(hash_)
+    memo.definitions.add(hash_)
 
 
 def _ask(db: Sql, firing: Firing) -> Verdict:

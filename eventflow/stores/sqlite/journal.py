@@ -119,12 +119,14 @@ def _hand_over(db: Sql, row: Row, memo: Memo) -> Claim:
     if row.epoch > 1:  # nobody has written before the first lease
         lines = tuple([JournalLine(seq, data) for seq, data in db.execute(SQL.lines, (row.no,))])
     items = tuple(map(item_in, db.execute(SQL.inbox, (row.id, 0)))) if row.inbox_last else ()
-    data, outputs = db.execute(SQL.body, (row.no,)).fetchone()
-    fixed = read_fixed(data)
-    memo.keep(row.id, fixed)
+    fixed = memo.fixed(row.id) if row.epoch > 1 else None
+    if fixed is None:
+        data = db.execute(SQL.fixed, (row.no,)).get
+        fixed = read_fixed(data)
+        memo.keep(row.id, fixed, len(data))
     return Claim(
         lease=Lease(row.id, row.worker or "", row.epoch),
-        run=run_of(row, fixed, outputs),
+        run=run_of(row, fixed),  # outputs come with the end
         lines=lines,
         inbox=items,
         events=tuple(map(copy_in, db.execute(SQL.events, (row.no,)))),
@@ -153,7 +155,7 @@ def append(db: Sql, lease: Lease, it: Append, memo: Memo) -> Appended:
     for event in it.outbox:
         db.execute(SQL.insert_outbox, (event,))
     for firing in it.children:
-        admission.admit(db, firing, it.at, memo.definitions)
+        admission.admit(db, firing, it.at, memo)
     seen = max(row.inbox_seen, it.inbox_seen)
     if it.status in TERMINAL:
         fixed = memo.forget(row.id)

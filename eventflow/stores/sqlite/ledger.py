@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from eventflow.model.commit import Checkpoint, Commit
     from eventflow.model.event import Micros
+    from eventflow.stores.sqlite.memo import Memo
     from eventflow.stores.sqlite.sql import Sql
 
 
@@ -41,7 +42,7 @@ def recall(db: Sql, partition: int) -> Recalled:
     )
 
 
-def commit(db: Sql, it: Commit, known: set[str]) -> Admitted:
+def commit(db: Sql, it: Commit, memo: Memo) -> Admitted:
     """See `Ledger.commit`. The fence is looked at before anything is written."""
     found = db.execute(SQL.last, (it.partition,)).fetchone()
     last = "" if found is None else found[0]
@@ -56,7 +57,7 @@ def commit(db: Sql, it: Commit, known: set[str]) -> Admitted:
     _advance(db, it, first=found is None)
     if it.checkpoint is not None:
         _checkpoint(db, it.partition, it.checkpoint)
-    return _effects(db, it, known)
+    return _effects(db, it, memo)
 
 
 def _again(db: Sql, it: Commit) -> Admitted:
@@ -89,13 +90,13 @@ def _checkpoint(db: Sql, partition: int, it: Checkpoint) -> None:
         db.executemany(SQL.drop_slot, gone)
 
 
-def _effects(db: Sql, it: Commit, known: set[str]) -> Admitted:
+def _effects(db: Sql, it: Commit, memo: Memo) -> Admitted:
     runs: dict[str, str] = {}
     late = 0
     for firing in it.firings:
-        runs.setdefault(firing.run, admission.admit(db, firing, it.log_time, known))
+        runs.setdefault(firing.run, admission.admit(db, firing, it.log_time, memo))
     for wanted in it.reruns:
-        status = admission.rerun(db, wanted, known)
+        status = admission.rerun(db, wanted, memo)
         if status is None:
             late += 1
         else:

@@ -1,7 +1,7 @@
 """What this process has read and can never change: definitions by hash, the fixed part of runs in hand.
 
-What was read in a transaction that came to nothing does no harm: texts are named by their hash, and a run in hand is
-remembered anew by the claim that hands it over.
+What was read in a transaction that came to nothing does no harm: texts are named by their hash, and the first claim of a
+run always reads it. Nothing is remembered that was only written: it is JSON from then on, and may read differently.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from eventflow.stores.sqlite.sql import Sql
 
 
-RUNS = 4096
-"""How many runs in hand are remembered; beyond, the oldest is read again when it ends."""
+RUNS = 1024
+"""How many runs are remembered; beyond, the oldest is read again."""
+SMALL = 4096
+"""Bytes of JSON up to which a run is remembered: so all of them together stay small."""
 
 
 class Memo:
@@ -42,11 +44,18 @@ class Memo:
             text = self._texts[hash_] = ledger.definition(db, hash_)
         return text
 
-    def keep(self, run: str, fixed: Fixed) -> None:
-        """Remember the fixed part of a run in hand."""
+    def keep(self, run: str, fixed: Fixed, size: int) -> None:
+        """Remember the fixed part of a run that is about to be taken, or to end."""
+        if size > SMALL:
+            self._runs.pop(run, None)
+            return
         if len(self._runs) >= RUNS:
             self._runs.pop(next(iter(self._runs)))
         self._runs[run] = fixed
+
+    def fixed(self, run: str) -> Fixed | None:
+        """The fixed part of a run, if remembered."""
+        return self._runs.get(run)
 
     def forget(self, run: str) -> Fixed | None:
         """The fixed part of a run that ends, if remembered."""

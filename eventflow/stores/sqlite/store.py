@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+CACHE_KIB = 8192
+"""Pages kept in memory: what a thousand runs in flight touch."""
 
 
 class SqliteStore:
@@ -43,6 +45,8 @@ class SqliteStore:
         self._hold = Hold(path.parent, f"{path.name}.lock")
         self._writer = Writer(self._database)
         self._memo = Memo()
+        self._db: Sql
+        """The connection, from `open` on; whoever uses it is inside a transaction of the writer."""
 
     async def open(self) -> None:
         """Be ready, migrations done. Raises `StorageHeld`, `StorageDamaged`."""
@@ -52,6 +56,8 @@ class SqliteStore:
         except BaseException:
             self._hold.release()
             raise
+        self._db = cast("Sql", self._database.raw)
+        self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._writer = Writer(self._database)
         self._memo = Memo()
 
@@ -64,11 +70,7 @@ class SqliteStore:
     def _read(self, work: Callable[[Sql], T]) -> T:
         """Do `work` on what is committed."""
         with translated(self._database.path):
-            return work(self._db)
-
-    @property
-    def _db(self) -> Sql:
-        return cast("Sql", self._database.raw)
+            return work(cast("Sql", self._database.raw))
 
     # --- router ------------------------------------------------------------------------------------------------------
 
@@ -78,7 +80,7 @@ class SqliteStore:
 
     async def commit(self, commit: Commit) -> Admitted:
         """See `Ledger.commit`."""
-        return await self._writer.run(partial(ledger.commit, self._db, commit, self._memo.definitions))
+        return await self._writer.run(partial(ledger.commit, self._db, commit, self._memo))
 
     async def partitions(self) -> Mapping[int, tuple[int, int, Micros]]:
         """See `Ledger.partitions`."""

@@ -36,8 +36,8 @@ UPDATE run SET worker = ?, epoch = ?, lease_until = ? WHERE no = ?;
 UPDATE run SET worker = ?, epoch = ?, lease_until = ?, status = 'running', started = coalesce(started, ?), wake_at = NULL
 WHERE no = ? AND status = 'queued';
 
--- name: body
-SELECT data, outputs FROM run_fixed WHERE no = ?;
+-- name: fixed
+SELECT data FROM run_fixed WHERE no = ?;
 
 -- name: lines
 SELECT seq, data FROM journal WHERE run = ? ORDER BY seq;
