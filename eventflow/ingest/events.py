@@ -27,6 +27,8 @@ _WELCOME = (
     f"send {forms.STRUCTURED}, {forms.BATCH}, {forms.NDJSON[0]}, or any content type with the attributes in ce- headers"
 )
 
+_JSON = {"Content-Type": "application/json"}
+
 
 class EventsDoor:
     """Takes CloudEvents from whoever has a token with `events:write`."""
@@ -55,7 +57,8 @@ class EventsDoor:
         limits = self._gateway.limits
         most = limits.unpacked if kind in forms.MANY else limits.body
         self._gateway.look(sender, check_length(request, most))
-        await go_on(request)
+        if "Expect" in request.headers:
+            await go_on(request)
         body = await read_body(request, limits, most)
         return answer(await self._gateway.accept(sender, await self._lines(request, given, kind, body)))
 
@@ -101,7 +104,7 @@ def _joined(one: Lines, other: Lines) -> Lines:
 
 def answer(accepted: Accepted) -> web.Response:
     """202 with the counts."""
-    return web.Response(body=msgspec.json.encode(accepted), status=202, content_type="application/json")
+    return web.Response(body=msgspec.json.encode(accepted), status=202, headers=_JSON)
 
 
 async def go_on(request: web.BaseRequest) -> None:

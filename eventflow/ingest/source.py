@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from eventflow.plugin import Source
 
+_NONE: frozenset[str] = frozenset()
+
 
 class SourceDoor:
     """Takes the deliveries of one source; its settings say `map`, `dedup`, `partition_key` and `rate`."""
@@ -43,7 +45,8 @@ class SourceDoor:
         limits = self._gateway.limits
         self._gateway.look(self._sender, check_length(request, limits.body))
         received = ports.wall()
-        await go_on(request)
+        if "Expect" in request.headers:
+            await go_on(request)
         delivery = _delivery(request, await read_body(request, limits, limits.body), received)
         self._source.verify(delivery)
         lines, chosen = self._drafts.finish(self._source.read(delivery), delivery)
@@ -53,17 +56,18 @@ class SourceDoor:
 
 
 def _delivery(request: web.BaseRequest, body: bytes, received: int) -> Delivery:
+    path, question, _ = request.raw_path.partition("?")
     headers: dict[str, str] = {}
-    repeated: set[str] = set()
+    repeated: list[str] = []
     for name, value in request.headers.items():
         lower = name.lower()
         if lower in headers:
-            repeated.add(lower)
+            repeated.append(lower)
         else:
             headers[lower] = value
     return Delivery(
-        method=request.method, path=request.path, query=dict(request.query), headers=headers, body=body,
-        received=received, peer=request.remote or "", repeated=frozenset(repeated),
+        method=request.method, path=path, query=dict(request.query) if question else {}, headers=headers, body=body,
+        received=received, peer=request.remote or "", repeated=frozenset(repeated) if repeated else _NONE,
     )  # fmt: skip
 
 

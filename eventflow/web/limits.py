@@ -139,7 +139,10 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 def header_size(request: web.BaseRequest) -> int:
     """Bytes of the header's names and values."""
-    return sum([len(name) + len(value) for name, value in request.raw_headers]) + len(request.raw_path)
+    size = len(request.raw_path)
+    for name, value in request.raw_headers:
+        size += len(name) + len(value)
+    return size
 
 
 def _too_large(most: int) -> Refused:

@@ -118,6 +118,7 @@ class Listener:
             response = await self._handler(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the log the rest
             refusal = problems.as_refusal(error)
+            self._on_refusal(refusal)
             if refusal is not error:
                 self._on_error(error, request)
             response = problems.response(refusal, close=not request.content.is_eof())
