@@ -1,7 +1,7 @@
 """What this process has read and can never change: definitions by hash, the fixed part of runs in hand.
 
-What was read in a transaction that came to nothing does no harm: texts are named by their hash, and the first claim of a
-run always reads it. Nothing is remembered that was only written: it is JSON from then on, and may read differently.
+What was read in a transaction that came to nothing does no harm: texts are named by their hash, and the first claim of
+a run always reads it. Nothing is remembered that was only written: it is JSON from then on, and may read differently.
 """
 
 from __future__ import annotations

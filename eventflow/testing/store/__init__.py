@@ -26,7 +26,7 @@ __all__ = ["House", "StoreContract", "StoreSuite"]
 class StoreContract(LedgerTests, AdmissionTests, JournalTests, DeliveryTests, HistoryTests):
     """The whole contract. A backend brings `make_store`, and `crash` where it can die harder than by `close`."""
 
-    walks = 100
+    walks = 60
     """How many random walks the state machine takes."""
     steps = 40
     """How long each of them is."""
