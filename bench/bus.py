@@ -28,20 +28,21 @@ LINE = msgspec.json.encode({"id": "e", "source": "bench", "type": "bench.event",
 PRODUCERS, BATCH = 256, 1000
 
 
-def raw(folder: Path, seconds: float) -> float:
-    """Events a second of SQLite alone in batches of 1,000."""
+def raw(folder: Path, seconds: float) -> tuple[float, float]:
+    """(events a second, CPU µs per event) of SQLite alone in batches of 1,000."""
     db = apsw.Connection(str(folder / "raw.sqlite"))
     db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL").fetchall()
     db.execute("CREATE TABLE event (id INTEGER PRIMARY KEY, time INTEGER, data BLOB)")
-    rows, count, began = [(1, LINE)] * BATCH, 0, time.perf_counter()
+    rows, count = [(1, LINE)] * BATCH, 0
+    began, cpu = time.perf_counter(), time.process_time()
     while time.perf_counter() - began < seconds:
         db.execute("BEGIN IMMEDIATE")
         db.executemany("INSERT INTO event (time, data) VALUES (?, ?)", rows)
         db.execute("COMMIT")
         count += BATCH
-    rate = count / (time.perf_counter() - began)
+    rate, used = count / (time.perf_counter() - began), (time.process_time() - cpu) / count * 1e6
     db.close()
-    return rate
+    return rate, used
 
 
 async def publish(folder: Path, seconds: float, producers: int, batch: int = 1) -> tuple[float, float]:
@@ -137,13 +138,13 @@ def main() -> None:
         pairs = []
         for _ in range(options.pairs):
             limit = raw(fresh(), options.seconds)
-            pairs.append((limit, *asyncio.run(publish(fresh(), options.seconds, PRODUCERS))))
-        ratio = statistics.median(ours / limit for limit, ours, _ in pairs)
-        limit, ours, cpu = (statistics.median(column) for column in zip(*pairs, strict=True))
+            pairs.append((*limit, *asyncio.run(publish(fresh(), options.seconds, PRODUCERS))))
+        ratio = statistics.median(ours / limit for limit, _, ours, _ in pairs)
+        limit, least, ours, cpu = (statistics.median(column) for column in zip(*pairs, strict=True))
         print("| figure | ours | limit | ratio | goal |\n|---|---|---|---|---|")
         print(
             f"| group commit at {PRODUCERS} producers ÷ raw batches of {BATCH:,}, SQLite FULL "
-            f"| {ours:,.0f}/s ({cpu:.1f} µs) | {limit:,.0f}/s | {ratio:.2f} | ≥ 0.55 |\n"
+            f"| {ours:,.0f}/s ({cpu:.1f} µs) | {limit:,.0f}/s ({least:.1f} µs) | {ratio:.2f} | ≥ 0.55 |\n"
         )
         for producers, batch in ((1, 1), (16, 1), (64, 1), (1, 1000), (8, 1000)):
             rate, cpu = asyncio.run(publish(fresh(), options.seconds, producers, batch))

@@ -161,8 +161,12 @@ class Tape:
         for mark, following in pairwise([*marks, len(self.events)]):
             places += [mark if not number else dice.randint(mark, following) for number in range(after_marks)]
         for number, place in enumerate(sorted(places)):
-            acknowledged = [event.what for event in self.events[:place] if isinstance(event, Mark)]
-            yield Cut(self, place, acknowledged, VARIANTS[number % len(VARIANTS)], random.Random(dice.random()))
+            yield self.cut(place, VARIANTS[number % len(VARIANTS)], dice)
+
+    def cut(self, place: int, variant: str, dice: random.Random) -> "Cut":
+        """The power fails at this place of the tape."""
+        acknowledged = [event.what for event in self.events[:place] if isinstance(event, Mark)]
+        return Cut(self, place, acknowledged, variant, random.Random(dice.random()))
 
     def _fsync(self, real: Any) -> Any:
         def fsync(handle: int) -> None:

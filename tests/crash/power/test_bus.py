@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 from power.busload import Load, check, survive
-from power.tape import VARIANTS, Cut, Faults, Mark, Tape
+from power.tape import VARIANTS, Faults, Mark, Tape
 
 from eventflow.disk import Database
-from eventflow.errors import StorageFull, StorageLost
+from eventflow.errors import StorageError, StorageFull, StorageLost
 
 
 async def load_on_tape(folder, seed, rounds, faults=None):
@@ -70,25 +70,41 @@ async def points(ram, kind, rounds, step):
 @pytest.mark.parametrize("kind", ["sync", "broken"])
 async def test_after_an_io_error_nothing_is_acknowledged_and_nothing_was_lost(ram, kind):
     """For every sync and every fifth write of a short run: the bus stops, and who was told so has it, killed or cut."""
-    await sweep(ram, kind, 3, ["nothing", "torn"], 1 if kind == "sync" else 5)
+    await sweep(ram, kind, 3, 4, 1 if kind == "sync" else 5)
+
+
+async def test_a_start_that_trusts_what_it_reads_is_found(ram, monkeypatch):
+    """After a failed sync the system's memory and the disk differ: a start that builds on the memory loses the log."""
+    monkeypatch.setattr(Database, "_make_safe", lambda self: None)
+    with pytest.raises((AssertionError, StorageError)):
+        await sweep(ram, "sync", 8, 12, 1)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["sync", "broken"])
 async def test_after_an_io_error_in_a_longer_run(ram, kind):
-    await sweep(ram, kind, 8, VARIANTS, 1)
+    await sweep(ram, kind, 8, 12, 1)
 
 
-async def sweep(ram, kind, rounds, variants, step):
+def after_the_fault(tape, count):
+    """Cuts at the end of the tape and at places since the fault: the process may have been started again there."""
+    dice = random.Random(tape.faults.at)
+    failed = max((place for place, event in enumerate(tape.events) if getattr(event, "failed", False)), default=0)
+    for number in range(count):
+        place = len(tape.events) if number < 2 else dice.randint(failed, len(tape.events))
+        yield tape.cut(place, VARIANTS[number % len(VARIANTS)], dice)
+
+
+async def sweep(ram, kind, rounds, cuts, step):
     for at in await points(ram, kind, rounds, step):
         live, other = ram / "live", ram / "other"
         load = await load_on_tape(live, 5, rounds, Faults(kind, at))
         assert load.tape.faults.fired == 1
         assert any(isinstance(failure, StorageLost) for failure in load.failures), f"nobody heard of {kind} {at}"
-        acknowledged = [event.what for event in load.tape.events if isinstance(event, Mark)]
-        for variant in variants:
-            await survive(Cut(load.tape, len(load.tape.events), acknowledged, variant, random.Random(at)), load, other)
+        for cut in after_the_fault(load.tape, cuts):
+            await survive(cut, load, other)
             shutil.rmtree(other)
+        acknowledged = [event.what for event in load.tape.events if isinstance(event, Mark)]
         await check(live, load, acknowledged)
         shutil.rmtree(live)
 
@@ -112,7 +128,7 @@ async def sweep_full(ram, more, step):
         assert load.tape.faults.fired >= 1
         assert {type(failure) for failure in load.failures} <= {StorageFull}
         acknowledged = [event.what for event in load.tape.events if isinstance(event, Mark)]
-        await survive(Cut(load.tape, len(load.tape.events), acknowledged, "nothing", random.Random(at)), load, other)
+        await survive(load.tape.cut(len(load.tape.events), "nothing", random.Random(at)), load, other)
         shutil.rmtree(other)
         await check(live, load, acknowledged)
         shutil.rmtree(live)
