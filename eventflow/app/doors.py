@@ -16,9 +16,10 @@ import msgspec
 import structlog
 
 from eventflow import ports
+from eventflow.app.readings import read
 from eventflow.console.bodies import OutcomeBody
 from eventflow.console.server import handler
-from eventflow.errors import Conflict
+from eventflow.errors import Conflict, Refused
 from eventflow.ingest.door import PublicDoor
 from eventflow.ingest.events import EventsDoor
 from eventflow.ingest.gateway import Gateway
@@ -28,6 +29,7 @@ from eventflow.plugin import Source, SourceContext
 from eventflow.plugin.registry import find
 from eventflow.web.limits import Limits
 from eventflow.web.listener import Listener
+from eventflow.web.problems import CODES
 from eventflow.web.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -106,9 +108,12 @@ class Doors:
         return f"{'https' if tls else 'http'}://{host}:{port}"
 
     def _listener(self, serve: Any, limits: Limits) -> Listener:
-        listener = Listener(serve, limits, on_error=_failed)
+        listener = Listener(serve, limits, on_error=_failed, on_refusal=self._count_refusal)
         self._listeners.append(listener)
         return listener
+
+    def _count_refusal(self, refusal: Refused) -> None:
+        self.measured.requests_refused.labels(refusal.code if refusal.code in CODES else "other").inc()
 
     def _first_tokens(self, settings: Settings) -> Tokens:
         """Tokens of file and settings; at the very first start an admin token that only this user can read."""
@@ -179,9 +184,11 @@ class Doors:
         """What is not ready."""
         return self._flow.trouble()
 
-    def metrics(self) -> bytes:
-        """The text format."""
-        return self.measured.expose()
+    async def metrics(self) -> bytes:
+        """The text format, with what is read from bus, store and router now."""
+        readings = await read(self._flow)
+        readings.append(("connections", (), sum(listener.connections for listener in self._listeners)))
+        return self.measured.expose(readings)
 
     def drain(self) -> None:
         """Begin to stop."""

@@ -284,9 +284,14 @@ class Eventflow:
         return found
 
     @property
-    def lag(self) -> dict[int, int]:
-        """Partition → offset decided up to."""
+    def positions(self) -> dict[int, int]:
+        """Partition → offset of the next record to decide."""
         return dict(self._router.positions)
+
+    @property
+    def halted(self) -> dict[int, str]:
+        """Partitions that cannot go on without a person, and why."""
+        return self._router.halted
 
     @property
     def counts(self) -> dict[tuple[str, str, str], int]:

@@ -56,7 +56,7 @@ class House(Protocol):
         """Check → sentence, of every check that says not ready; empty when all is well."""
         ...
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         """All metrics in the Prometheus text format."""
         ...
 

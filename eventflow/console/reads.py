@@ -36,7 +36,7 @@ async def ready(call: Call) -> web.Response:
 
 async def metrics(call: Call) -> web.Response:
     """The text format."""
-    return web.Response(body=call.house.metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})
+    return web.Response(body=await call.house.metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
 async def openapi(_call: Call) -> dict[str, Any]:

@@ -6,23 +6,33 @@ are closed lists or names out of settings and catalogue, never something that a 
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from prometheus_client.core import Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)
 
 
 class Meter(msgspec.Struct, frozen=True):
-    """One metric: its name without the prefix `eventflow_`, as the attribute of `Metrics` is called."""
+    """One metric: its name without the prefix `eventflow_`, as the attribute of `Metrics` is called.
+
+    `read` ones are not counted on the way but read from where the truth lies when somebody asks (`Metrics.watch`).
+    """
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
     help: str
     labels: tuple[str, ...] = ()
+    read: bool = False
     buckets: tuple[float, ...] = FAST
 
 
@@ -34,26 +44,22 @@ METERS: Final = (
     ),
     Meter("requests_refused", "counter", "Requests that were refused or shed, by problem code.", ("code",)),
     Meter("accept_seconds", "histogram", "From a request's body to its events being stored."),
-    Meter("accept_waiting_bytes", "gauge", "Bodies that are read and not yet stored."),
-    Meter("connections", "gauge", "Open connections.", ("listener",)),
-    Meter("log_bytes", "gauge", "Size of the log on disk."),
-    Meter("records_decided", "counter", "Records of the log that the router has decided.", ("partition",)),
-    Meter("router_lag_seconds", "gauge", "Age of the oldest record that is not decided.", ("partition",)),
-    Meter("commit_seconds", "histogram", "One commit of the router."),
-    Meter("outcomes", "counter", "What triggers made of events.", ("workflow", "trigger", "reason")),
-    Meter("dead_letters", "counter", "Records that could not be decided.", ("workflow",)),
-    Meter("partitions_halted", "gauge", "Partitions that cannot go on without a person."),
-    Meter("runs_created", "counter", "Runs by the status they were created with.", ("workflow", "status")),
-    Meter("runs_ended", "counter", "Runs that ended.", ("workflow", "status")),
-    Meter("run_seconds", "histogram", "From the creation of a run to its end.", ("workflow",), SLOW),
-    Meter("runs_open", "gauge", "Runs that are worked on by this process now."),
-    Meter("attempts", "counter", "Calls of actions by how they ended.", ("action", "result")),
-    Meter("attempt_seconds", "histogram", "One call of an action.", ("action",), SLOW),
-    Meter("outbox_published", "counter", "Events that the engine said."),
-    Meter("loop_lag_seconds", "histogram", "How late the event loop runs what is due."),
-    Meter("check_ready", "gauge", "1 where a check of health says ready, else 0.", ("check",)),
+    Meter("connections", "gauge", "Open connections of all listeners.", read=True),
+    Meter("log_end", "gauge", "Offset of the next record of the log.", ("partition",), read=True),
+    Meter("records_decided", "counter", "Records of the log that are decided.", ("partition",), read=True),
+    Meter("lag_records", "gauge", "Records of the log that are not decided yet.", ("partition",), read=True),
+    Meter("partitions_halted", "gauge", "Partitions that cannot go on without a person.", read=True),
+    Meter("outcomes", "counter", "What triggers made of events.", ("workflow", "trigger", "reason"), read=True),
+    Meter("runs", "gauge", "Runs that are kept, by their status.", ("workflow", "status"), read=True),
+    Meter("runs_in_hand", "gauge", "Runs that are worked on by this process now.", read=True),
+    Meter("questions", "gauge", "Questions that wait for a person.", read=True),
+    Meter("workflows", "gauge", "Workflows in force.", read=True),
+    Meter("trouble", "gauge", "1 for each check of health that says not ready.", ("check",), read=True),
 )
 """All of them, in the order of an event's way. Counters end in `_total` in the exposition."""
+
+Reading = tuple[str, tuple[str, ...], float]
+"""A metric's name, the values of its labels, and its value now."""
 
 
 class Metrics:
@@ -64,30 +70,13 @@ class Metrics:
     events_clamped: Counter
     requests_refused: Counter
     accept_seconds: Histogram
-    accept_waiting_bytes: Gauge
-    connections: Gauge
-    log_bytes: Gauge
-    records_decided: Counter
-    router_lag_seconds: Gauge
-    commit_seconds: Histogram
-    outcomes: Counter
-    dead_letters: Counter
-    partitions_halted: Gauge
-    runs_created: Counter
-    runs_ended: Counter
-    run_seconds: Histogram
-    runs_open: Gauge
-    attempts: Counter
-    attempt_seconds: Histogram
-    outbox_published: Counter
-    loop_lag_seconds: Histogram
-    check_ready: Gauge
 
     def __init__(self) -> None:
         """All at zero."""
         self.registry = CollectorRegistry()
         for meter in METERS:
-            setattr(self, meter.name, self._make(meter))
+            if not meter.read:
+                setattr(self, meter.name, self._make(meter))
 
     def _make(self, meter: Meter) -> Counter | Gauge | Histogram:
         name = f"eventflow_{meter.name}"
@@ -96,9 +85,28 @@ class Metrics:
         kind = Counter if meter.kind == "counter" else Gauge
         return kind(name, meter.help, meter.labels, registry=self.registry)
 
-    def expose(self) -> bytes:
-        """All of them in the Prometheus text format; see `CONTENT_TYPE`."""
-        return generate_latest(self.registry)
+    def expose(self, readings: Iterable[Reading] = ()) -> bytes:
+        """All of them in the Prometheus text format (see `CONTENT_TYPE`), with what was read just now."""
+        registry = CollectorRegistry()
+        registry.register(_Read(list(readings)))
+        return generate_latest(self.registry) + generate_latest(registry)
+
+
+class _Read(Collector):
+    """What was read at one moment, as prometheus-client wants it."""
+
+    def __init__(self, readings: Sequence[Reading]) -> None:
+        self._readings = readings
+
+    def collect(self) -> Iterator[Metric]:
+        for meter in METERS:
+            if meter.read:
+                kind = CounterMetricFamily if meter.kind == "counter" else GaugeMetricFamily
+                family = kind(f"eventflow_{meter.name}", meter.help, labels=meter.labels)
+                for name, labels, value in self._readings:
+                    if name == meter.name:
+                        family.add_metric(labels, value)
+                yield family
 
 
 def reference() -> str:

@@ -43,21 +43,24 @@ _CROWDED = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-Afte
 class Listener:
     """Serves `handler` on any number of addresses and Unix sockets.
 
-    An exception of the handler becomes a problem document; `on_error` hears of those that are not refusals.
+    An exception of the handler becomes a problem document; `on_error` hears of those that are not refusals,
+    `on_refusal` of every answer that is one.
     """
 
     def __init__(
-        self, handler: Handler | web.Application, limits: Limits | None = None, *, on_error: OnError | None = None
+        self,
+        handler: Handler,
+        limits: Limits | None = None,
+        *,
+        on_error: OnError | None = None,
+        on_refusal: Callable[[Refused], object] = lambda _: None,
     ) -> None:
-        """Nothing is bound yet. An application (without start-up signals) is served as it would be by aiohttp."""
-        factory: Any = None
-        if isinstance(handler, web.Application):
-            made = handler._make_handler()  # noqa: SLF001 - the same server under another connection
-            handler, factory = made.request_handler, made.request_factory
+        """Nothing is bound yet."""
         self._handler = handler
         self.limits = limits or Limits()
         self._on_error = on_error or _nobody_hears
-        self._server = _Server(self, factory)
+        self._on_refusal = on_refusal
+        self._server = _Server(self)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=5)
         self._sweep: asyncio.TimerHandle | None = None
         self._sockets: list[Path] = []
@@ -127,8 +130,8 @@ class Listener:
 
 
 class _Server(web.Server):
-    def __init__(self, listener: Listener, factory: Any) -> None:
-        super().__init__(listener.answer, request_factory=factory)
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(listener.answer)
         self.listener = listener
 
     def __call__(self) -> RequestHandler:
@@ -200,6 +203,9 @@ class _Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """What the parser refuses; nothing of the request is repeated in the answer or the log."""
+        import traceback
+
+        traceback.print_exception(exc)
         answer = problems.response(_parser_refusal(exc, message or ""), close=True)
         answer.headers["Server"] = SERVER
         return answer

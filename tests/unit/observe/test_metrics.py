@@ -4,7 +4,6 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from eventflow.observe.health import Health
 from eventflow.observe.metrics import METERS, Metrics, reference
 
 PAGE = Path(__file__).parents[3] / "docs/reference/metrics.md"
@@ -18,9 +17,15 @@ def test_every_meter_is_an_attribute_and_is_exposed():
     metrics = Metrics()
     families = {family.name for family in text_string_to_metric_families(metrics.expose().decode())}
     for meter in METERS:
-        assert hasattr(metrics, meter.name)
+        assert meter.read != hasattr(metrics, meter.name)
         assert f"eventflow_{meter.name}" in families
-    assert set(Metrics.__annotations__) == {meter.name for meter in METERS}
+    assert set(Metrics.__annotations__) == {meter.name for meter in METERS if not meter.read}
+
+
+def test_what_is_read_is_exposed_with_its_labels():
+    text = Metrics().expose([("outcomes", ("w", "t", "fired"), 3), ("runs_in_hand", (), 2)])
+    assert b'eventflow_outcomes_total{reason="fired",trigger="t",workflow="w"} 3.0' in text
+    assert b"eventflow_runs_in_hand 2.0" in text
 
 
 def test_two_houses_do_not_mix():
@@ -28,18 +33,3 @@ def test_two_houses_do_not_mix():
     one.events_accepted.labels("shop").inc()
     assert b'eventflow_events_accepted_total{source="shop"} 1.0' in one.expose()
     assert b"shop" not in other.expose()
-
-
-def test_health_is_ready_when_every_check_is():
-    metrics = Metrics()
-    health = Health(["bus", "router"], metrics)
-    assert set(health.trouble()) == {"bus", "router"}
-    health.ready("bus")
-    health.ready("router")
-    assert health.trouble() == {}
-    full = []
-    health.watch("disk", lambda: full[0] if full else "")
-    assert health.trouble() == {}
-    full.append("no room on the disk")
-    assert health.trouble() == {"disk": "no room on the disk"}
-    assert b'eventflow_check_ready{check="disk"} 0.0' in metrics.expose()

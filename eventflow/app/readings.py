@@ -1,0 +1,31 @@
+"""What metrics read from the house when somebody asks: the truth as bus, store and router have it at that moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eventflow.app.house import Eventflow
+    from eventflow.observe.metrics import Reading
+
+
+async def read(flow: Eventflow) -> list[Reading]:
+    """Every reading of `eventflow.observe.metrics.METERS` but those of the listeners."""
+    readings: list[Reading] = [
+        ("partitions_halted", (), len(flow.halted)),
+        ("runs_in_hand", (), flow.in_hand),
+        ("questions", (), len(await flow.store.questions(10_000))),
+        ("workflows", (), len(flow.catalogue.workflows)),
+    ]
+    for partition, position in flow.positions.items():
+        end = (await flow.bus.bounds(partition)).end
+        name = "control" if partition < 0 else str(partition)
+        readings += [
+            ("log_end", (name,), end),
+            ("records_decided", (name,), position),
+            ("lag_records", (name,), end - position),
+        ]
+    readings += [("outcomes", names, count) for names, count in flow.counts.items()]
+    readings += [("runs", names, count) for names, count in (await flow.store.counts()).items()]
+    readings += [("trouble", (check,), 1) for check in flow.trouble()]
+    return readings
