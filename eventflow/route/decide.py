@@ -45,6 +45,7 @@ def decide(records: Sequence[Record], memory: Memory, front: Front, *, partition
     effects = Effects()
     desk = Desk(memory, front, effects, partition, partitions)
     read, match, control = front.read, front.match, partition == CONTROL
+    done = 0
     for record in records:
         if memory.due < record.log_time and not control:
             fire_timers(desk, record, record.log_time)
@@ -61,8 +62,9 @@ def decide(records: Sequence[Record], memory: Memory, front: Front, *, partition
                     _matched(desk, record, event, found)
         except Exception as error:  # noqa: BLE001 - a record that cannot be read must not stop its partition (W17)
             bury(desk, record, error)
-        effects.last = record
-        effects.records += 1
+        done += 1
+    if done:
+        effects.last, effects.records = records[done - 1], done
     desk.settle()
     return effects
 
