@@ -58,7 +58,7 @@ class Listener:
         """Nothing is bound yet."""
         self._handler = handler
         self.limits = limits or Limits()
-        self._on_error = on_error or _nobody_hears
+        self.failed = on_error or _nobody_hears
         self._on_refusal = on_refusal
         self._server = _Server(self)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=5)
@@ -123,7 +123,7 @@ class Listener:
             refusal = problems.as_refusal(error)
             self._on_refusal(refusal)
             if refusal is not error:
-                self._on_error(error, request)
+                self.failed(error, request)
             response = problems.response(refusal, close=not request.content.is_eof())
         response.headers["Server"] = SERVER
         return response
