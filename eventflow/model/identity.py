@@ -17,12 +17,8 @@ if TYPE_CHECKING:
 
 def digest(parts: Iterable[str], size: int = 16) -> bytes:
     """A hash over the parts, each with its length in front. `size` in bytes."""
-    state = blake2b(digest_size=size)
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")
-        state.update(len(raw).to_bytes(4, "big"))
-        state.update(raw)
-    return state.digest()
+    raw = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return blake2b(b"".join([len(one).to_bytes(4, "big") + one for one in raw]), digest_size=size).digest()
 
 
 def partition_of(key: str, partitions: int) -> int:
