@@ -141,19 +141,18 @@ class House:
 
     async def tell(self, run, kind, **payload):
         identity = f"i{self.commits}"
-        await self.commit(
-            deliveries=(Delivery(kind=kind, identity=identity, log_time=ports.wall(), run=run, payload=payload),)
-        )
+        at = payload.pop("at", None) or ports.wall()
+        await self.commit(deliveries=(Delivery(kind=kind, identity=identity, log_time=at, run=run, payload=payload),))
 
     async def until(self, run, *statuses):
         async with asyncio.timeout(20):
-            while (row := await self.store.run(run)).status not in (statuses or ("succeeded", "failed", "cancelled")):  # noqa: ASYNC110
+            while (row := await self.store.run(run)).status not in (statuses or ("succeeded", "failed", "cancelled")):
                 await asyncio.sleep(0.005)
         return row
 
     async def once(self, condition):
         async with asyncio.timeout(20):
-            while not condition():  # noqa: ASYNC110 - the real world has no event for it
+            while not condition():
                 await asyncio.sleep(0.005)
 
     async def journal(self, run):

@@ -113,7 +113,10 @@ def test_several_must_agree_and_nobody_counts_twice():
     run.tell("answer", case="yes", by="bob").tell("answer", case="yes", by="bob").go(jump=False)
     assert run.course.finished is None
     run.tell("answer", case="no", by="carl").go(jump=False)
+    kept = run.course
     run.read_again()
+    assert run.views == kept.views
+    assert run.course.open["d"].votes == kept.open["d"].votes
     run.tell("answer", case="yes", by="dora").go()
     assert run.path == ["d", "y"]
     assert run.views["d"]["who"] == ["bob", "dora"]

@@ -10,7 +10,7 @@ import pytest
 from eventflow import ports
 from eventflow.errors import StorageFull, StorageLost
 from eventflow.execute.calls import Live
-from eventflow.model.journal import Ended, Tried
+from eventflow.model.journal import Ended, Tried, Waited
 from tests.unit.execute.house import (
     House,
     Tool,
@@ -119,7 +119,8 @@ async def test_what_cannot_be_called(tmp_path, step, code):
 
 async def test_secrets_reach_the_action_and_come_back_masked_in_every_form(tmp_path):
     secret = "h+sh/7?é"
-    forms = [secret, quote(secret), base64.b64encode(f"me:{secret}".encode()).decode(), f"x{secret}y"]
+    forms = [secret, quote(secret), f"x{secret}y"]
+    forms += [base64.b64encode(f"{user}:{secret}".encode()).decode() for user in ("", "a", "ab", "abc")]
     echo = Tool(lambda inputs, attempt: {"all": forms, secret: attempt.env["T"], "len": len(inputs.t)})
 
     def fails(*_):
@@ -140,7 +141,7 @@ async def test_secrets_reach_the_action_and_come_back_masked_in_every_form(tmp_p
         assert "***" in written
         for form in forms:
             assert form not in written
-        assert base64.b64encode(secret.encode()).decode()[:8] not in written
+            assert form[-9:-3] not in written
 
 
 async def test_a_cancel_reaches_a_run_in_hand(tmp_path):
@@ -290,6 +291,8 @@ async def test_another_worker_takes_over_when_the_lease_is_over_and_the_first_le
     async with House(tmp_path, a=first_waits) as house:
         await house.know(ONE)
         first = house.start(lease=10 * ports.SECOND)
+        failed = []
+        first._tasks._on_failure = lambda *what: failed.append(what)
         [run] = await house.fire()
         await house.once(lambda: house.tools["t.a"].attempts)
         second = house.start(worker="w2", now=lambda: ports.wall() + 11 * ports.SECOND)
@@ -301,6 +304,7 @@ async def test_another_worker_takes_over_when_the_lease_is_over_and_the_first_le
         assert [entry.outputs for entry in written if isinstance(entry, Ended)] == [{"by": 2}]
         await first.close()
         assert not second.in_hand
+        assert failed == []
 
 
 async def test_a_run_whose_lease_is_lost_is_dropped_and_its_call_broken_off(tmp_path):
@@ -312,6 +316,47 @@ async def test_a_run_whose_lease_is_lost_is_dropped_and_its_call_broken_off(tmp_
         house.store.renew = lambda leases, until: asyncio.sleep(0, list(leases))
         await house.once(lambda: house.tools["t.a"].cancelled)
         assert (await house.store.run(run)).ended is None
+
+
+def before_the_first(house, wanted, tell):
+    """Let something reach the run just before the first append that `wanted` picks is written."""
+    whole, told = house.store.append, []
+
+    async def append(lease, what):
+        if wanted(what) and not told:
+            told.append(lease.run)
+            await tell(lease.run)
+        return await whole(lease, what)
+
+    house.store.append = append
+    return told
+
+
+async def test_a_cancel_that_comes_before_the_end_is_written_wins(tmp_path):
+    async with House(tmp_path, a={}) as house:
+        await house.know(ONE)
+        told = before_the_first(house, lambda what: what.status == "succeeded", lambda run: house.tell(run, "cancel"))
+        house.start()
+        [run] = await house.fire()
+        assert (await house.until(run)).status == "cancelled"
+        assert told == [run]
+        assert len(house.tools["t.a"].attempts) == 1
+
+
+async def test_an_answer_that_comes_before_the_timeout_is_written_wins(tmp_path):
+    async with House(tmp_path) as house:
+        await house.know(HUMAN.replace("TIMEOUT", "20ms"))
+
+        async def answer(run):
+            [entry] = [one for one in await house.journal(run) if isinstance(one, Waited)]
+            item = {"case": "yes", "path": "d", "visit": 1, "by": "ann"}
+            await house.tell(run, "answer", at=entry.deadline, **item)
+
+        told = before_the_first(house, lambda what: what.status == "failed", answer)
+        house.start()
+        [run] = await house.fire()
+        assert (await house.until(run)).status == "succeeded"
+        assert told == [run]
 
 
 async def test_drain_lets_calls_end_and_begins_nothing(tmp_path):

@@ -160,6 +160,16 @@ def test_an_arrival_for_a_wait_that_is_over_is_void():
     assert effects(run) == ["taken", "void"]
 
 
+def test_an_arrival_for_an_earlier_visit_is_not_this_ones():
+    text = WAIT.replace("CONFIG", "timeout: 10s").replace("name: w,", "name: w, max_visits: 2,")
+    text = text.replace("name: z, uses: t.z", "name: z, uses: t.z, conditions: {failure: w}")
+    run = Play(workflow(text), {"z": [bad(), ok()]}).go(jump=False)
+    arrive(run, "e1", arrival=5).go(jump=False)
+    arrive(run, "e2", arrival=6, visit=1).go(jump=False)
+    assert effects(run) == ["taken", "void"]
+    assert run.course.open["w"].number == 2
+
+
 def test_outputs_of_a_wait_are_reduced():
     run = waiting("timeout: 10s}, outputs: {v: result.event.data.x")
     arrive(run, x=7).go()
