@@ -344,19 +344,23 @@ async def test_a_cancel_that_comes_before_the_end_is_written_wins(tmp_path):
 
 
 async def test_an_answer_that_comes_before_the_timeout_is_written_wins(tmp_path):
-    async with House(tmp_path) as house:
-        await house.know(HUMAN.replace("TIMEOUT", "20ms"))
+    async with House(tmp_path, a={}) as house:
+        more = "  - {name: z, uses: t.a, if: steps.d.by == 'timeout'}"
+        await house.know(HUMAN.replace("TIMEOUT", "20ms").replace(", then: fail", "") + more)
 
         async def answer(run):
             [entry] = [one for one in await house.journal(run) if isinstance(one, Waited)]
             item = {"case": "yes", "path": "d", "visit": 1, "by": "ann"}
             await house.tell(run, "answer", at=entry.deadline, **item)
 
-        told = before_the_first(house, lambda what: what.status == "failed", answer)
+        told = before_the_first(house, lambda what: b'"by":"timeout"' in b"".join(what.entries), answer)
         house.start()
         [run] = await house.fire()
-        assert (await house.until(run)).status == "succeeded"
+        await house.until(run)
         assert told == [run]
+        [decided] = [one for one in await house.journal(run) if isinstance(one, Ended) and one.path == "d"]
+        assert (decided.case, decided.who) == ("yes", ["ann"])
+        assert house.tools["t.a"].attempts == []
 
 
 async def test_drain_lets_calls_end_and_begins_nothing(tmp_path):
