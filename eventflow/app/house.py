@@ -19,6 +19,7 @@ import structlog
 from eventflow import ports
 from eventflow.app.doors import Doors
 from eventflow.app.rooms import build_bus, build_store, make_private
+from eventflow.disk import Hold
 from eventflow.errors import EventflowError, NotFound, StorageError
 from eventflow.execute.executor import Executor
 from eventflow.execute.explain import explain as explain_run
@@ -74,6 +75,7 @@ class Eventflow:
         self.ended: asyncio.Event = asyncio.Event()
         """Set when the house is to be closed: by `drain`, or because a room failed (`failure`)."""
         self.failure: BaseException | None = None
+        self._hold = Hold(Path(self.settings.data_dir))
         self._actions: dict[str, Action] = {}
         self._tasks = ports.Tasks(self.room_failed)
         self._router = Router(
@@ -102,6 +104,7 @@ class Eventflow:
     async def open(self) -> None:
         """Be ready: everything stored is recovered, workflows are in force, the doors are open."""
         make_private(Path(self.settings.data_dir))
+        self._hold.take()
         try:
             await self.bus.open()
             await self.store.open()
@@ -113,6 +116,7 @@ class Eventflow:
             self._tasks.spawn(self._keep_house(), "housekeeping")
             if self._doors is not None:
                 self.addresses = await self._doors.open()
+                self._hold.tell(self.addresses["public"])
         except BaseException:
             await self._let_go()
             raise
@@ -148,6 +152,7 @@ class Eventflow:
                 await part.close()
             except StorageError as error:
                 log.warning("app.close", error=str(error))
+        self._hold.release()
 
     def room_failed(self, name: str, error: BaseException) -> None:
         """A room has died: the house cannot go on half."""
@@ -277,6 +282,8 @@ class Eventflow:
     def trouble(self) -> dict[str, str]:
         """Check → sentence for everything that is not as it should be."""
         found = {"router": self._router.trouble} if self._router.trouble else {}
+        if full := getattr(self.bus, "full", ""):
+            found["bus"] = full
         if not self._open:
             found["house"] = "starting"
         if self.ended.is_set():
