@@ -50,9 +50,9 @@ class Executor:
     store: journal and reader's side. actions: the action of a name, made once by whoever gives it, opened and closed
     here; raises `ComponentError`. now: the log clock. worker: the name of this executor, unique among those alive.
     secret: the value of a secret by name. workflow: the newest definition by id, for `workflow.run`. complete: typed
-    inputs of given ones. frontier: how far the log has been read (W21); without one the store is asked, and
-    `partitions` is how many data partitions there are. url: the page of a run. said: called when something was put
-    into the outbox. concurrency: runs in hand at once. lease: how long a claim holds.
+    inputs of given ones. frontier: how far the log has been read (W21); without one the store is asked, `partitions`
+    is how many data partitions there are, `halted` which of them stand still. url: the page of a run. said: called
+    when something was put into the outbox. concurrency: runs in hand at once. lease: how long a claim holds.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Executor:
         complete: Callable[[Mapping[str, Input], Mapping[str, Any]], dict[str, Any]] = with_defaults,
         frontier: Callable[[], Awaitable[Frontier]] | None = None,
         partitions: int = 1,
+        halted: Callable[[], Iterable[int]] = tuple,
         url: Callable[[str], str] = lambda _: "",
         said: Callable[[], None] = lambda: None,
         concurrency: int = 500,
@@ -80,7 +81,7 @@ class Executor:
         self._workflow, self._complete, self._url = workflow, complete, url
         self._read_frontier = frontier or self._frontier_of_store
         self._frontier: tuple[Micros, Frontier] | None = None
-        self._partitions = (CONTROL, *range(partitions))
+        self._partitions, self._halted = (CONTROL, *range(partitions)), halted
         self._concurrency, self._lease = concurrency, lease
         self._hands: dict[str, Hand] = {}
         self._plans: dict[str, Plan] = {}
@@ -234,7 +235,8 @@ class Executor:
     async def _frontier_of_store(self) -> Frontier:
         known = await self.store.partitions()
         read = dict.fromkeys(self._partitions, 0)
-        return Frontier(read | {partition: log_time for partition, (_, _, log_time) in known.items()})
+        read |= {partition: log_time for partition, (_, _, log_time) in known.items()}
+        return Frontier(read, frozenset(self._halted()))
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         """A run's loop must not fail; if it does, its lease runs out and it is taken again. A lost store ends us."""

@@ -150,6 +150,8 @@ class Course:
 
     def new_items(self) -> list[InboxItem]:
         """Items of the inbox that nobody has dealt with, in order."""
+        if not self.inbox:
+            return []
         return [item for id_, item in sorted(self.inbox.items()) if id_ > self.seen]
 
     def apply(self, entry: Entry) -> None:

@@ -237,6 +237,25 @@ async def test_an_answer_and_a_timeout(tmp_path):
         assert (await house.until(late)).reason == "by_target"
 
 
+async def test_without_a_frontier_the_store_is_asked_and_every_partition_counts(tmp_path):
+    async with House(tmp_path, a={}) as house:
+        await house.know("steps: [{name: w, uses: wait.event, with: {event: x, timeout: 10ms}}]")
+        now, halted = [ports.wall()], []
+        house.start(frontier=None, partitions=2, halted=lambda: halted, now=lambda: now[0])
+        [run] = await house.fire()
+        await house.until(run, "running", "waiting")
+        now[0] += 3 * 60 * ports.SECOND
+        halted += [1, -1, 0]
+        house.executor.wake()
+        await asyncio.sleep(0.1)
+        assert (await house.store.run(run)).ended is None
+        now[0] += 3 * 60 * ports.SECOND
+        house.executor.wake()
+        await house.until(run)
+        [ended] = [one for one in await house.journal(run) if isinstance(one, Ended)]
+        assert (ended.status, ended.unread) == ("timeout", [-1, 0, 1])
+
+
 async def test_a_sub_workflow_with_a_failure_and_a_retry(tmp_path):
     from tests.unit.execute.play import workflow
 
