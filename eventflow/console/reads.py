@@ -10,7 +10,7 @@ from aiohttp import web
 from eventflow.console import bodies
 from eventflow.console.call import Call, page
 from eventflow.errors import NotFound
-from eventflow.model.event import decode
+from eventflow.model.event import Envelope, Event, decode, from_micros
 from eventflow.model.record import CONTROL, Record, Ref
 from eventflow.model.run import REASONS, TERMINAL, Run
 from eventflow.web.problems import refused
@@ -79,7 +79,24 @@ def _cursor(after: str | None, partitions: int) -> dict[int, int]:
 
 
 def _event(record: Record) -> bodies.EventBody:
-    return bodies.event_of(record, decode(record.data))
+    """An event of the log; one that cannot be read (it is a dead letter) without its data."""
+    return bodies.event_of(record, _decoded(record) or _head(record))
+
+
+def _decoded(record: Record) -> Event | None:
+    try:
+        return decode(record.data)
+    except (msgspec.DecodeError, ValueError, KeyError, RecursionError):
+        return None
+
+
+def _head(record: Record) -> Event:
+    try:
+        head = msgspec.json.decode(record.data, type=Envelope)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        head = Envelope()
+    at = from_micros(record.log_time)
+    return Event(id=head.id, source=head.source, type=head.type, time=at, subject=head.subject, kind=head.kind)
 
 
 async def event(call: Call) -> bodies.EventBody:
@@ -169,7 +186,9 @@ async def explain(call: Call) -> bodies.ExplainBody:
         found = await house.store.run(what)
         return bodies.ExplainBody(run=_run(found), sentences=list(await house.explain_run(found)))
     record = await _find(house, what)
-    outcomes = [one for one in await house.explain(record.ref) if only is None or one.workflow == only]
+    readable = _decoded(record) is not None
+    found_outcomes = await house.explain(record.ref) if readable else []
+    outcomes = [one for one in found_outcomes if only is None or one.workflow == only]
     started = await house.store.runs(200, event=record.ref)
     return bodies.ExplainBody(event=_event(record), outcomes=outcomes, runs=[_run(run) for run in started])
 
