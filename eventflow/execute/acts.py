@@ -12,7 +12,7 @@ from eventflow.execute.turn import Call, StepFailed
 from eventflow.model.journal import Tried, Trouble
 
 if TYPE_CHECKING:
-    from eventflow.execute.fold import Scope, Visit
+    from eventflow.execute.course import Scope, Visit
     from eventflow.execute.program import Node
     from eventflow.execute.turn import Return, Turn
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eventflow.execute import acts, branches, decisions, ending, inbox, rounds
-from eventflow.execute.fold import Course, fold
+from eventflow.execute.course import Course
+from eventflow.execute.fold import fold
 from eventflow.execute.program import Plan
 from eventflow.execute.rerun import copies, start_of
 from eventflow.execute.turn import Frontier, StepFailed, Turn
@@ -19,7 +20,7 @@ from eventflow.model.journal import Begun
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from eventflow.execute.fold import Scope, Visit
+    from eventflow.execute.course import Scope, Visit
     from eventflow.execute.turn import CallId, Given, Progress, Return
     from eventflow.model.event import Micros
     from eventflow.model.journal import Entry

@@ -12,7 +12,7 @@ from eventflow.model.journal import Again, Trouble
 from eventflow.model.workflow import Retry
 
 if TYPE_CHECKING:
-    from eventflow.execute.fold import Visit
+    from eventflow.execute.course import Visit
     from eventflow.execute.turn import Turn
     from eventflow.model.event import Micros
 

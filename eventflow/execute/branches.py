@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eventflow.execute.fold import open_visits
+from eventflow.execute.course import open_visits
 from eventflow.model.journal import Branched, Entered, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eventflow.execute.fold import Scope, Visit
+    from eventflow.execute.course import Scope, Visit
     from eventflow.execute.program import Node
     from eventflow.execute.turn import Turn
     from eventflow.model.workflow import Parallel

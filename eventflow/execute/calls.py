@@ -17,6 +17,7 @@ from structlog import get_logger
 
 from eventflow import ports
 from eventflow.errors import ActionError, ComponentError, EventflowError
+from eventflow.execute.live import Live, Place, Pool
 from eventflow.execute.redact import Redactor
 from eventflow.execute.turn import Return
 from eventflow.execute.values import as_json
@@ -33,67 +34,8 @@ if TYPE_CHECKING:
 
 log = get_logger("eventflow.execute")
 
-GRACE: Final = 5.0
-"""Seconds that a cancelled call has to end before nobody waits for it any longer."""
 PER_DESTINATION: Final = 64
 """Calls at once to one host, or of one action that names no host."""
-
-
-class Live:
-    """A call under way."""
-
-    def __init__(self, call: Call, hand_over: Callable[[Return], None]) -> None:
-        """Not begun yet; `hand_over` takes its return, once."""
-        self.call = call
-        self.task: asyncio.Task[None] | None = None
-        self.why = ""
-        """Why it was cancelled by us: timeout, broken off."""
-        self._hand_over: Callable[[Return], None] | None = hand_over
-        self._timer: asyncio.TimerHandle | None = None
-
-    def limit(self) -> None:
-        """The call itself begins now: its time limit counts from here."""
-        if self.call.timeout is not None and not self.why:
-            self._timer = ports.later(self.call.timeout / ports.SECOND, self._too_long)
-
-    def drop(self) -> None:
-        """Nobody waits for it any more: cancel it and forget what it returns."""
-        self._hand_over = None
-        self._cancel("broken off")
-
-    def _too_long(self) -> None:
-        self._cancel("timeout")
-        self._timer = ports.later(GRACE, self._abandon)
-
-    def _cancel(self, why: str) -> None:
-        self.why = why
-        if self._timer is not None:
-            self._timer.cancel()
-        if self.task is not None:
-            self.task.cancel()
-
-    def _abandon(self) -> None:
-        log.error("action does not end when it is cancelled; left behind", action=self.call.uses, path=self.call.path)
-        self._give(Return(call=self.call.id, error=self._timeout(" and does not end")))
-
-    def _timeout(self, more: str = "") -> Trouble:
-        limit = (self.call.timeout or 0) / ports.SECOND
-        return Trouble("timeout", f"{self.call.uses} took longer than {limit:g} s{more}", retryable=True)
-
-    def came_back(self, back: Return | None) -> None:
-        """The call is over; None: it was cancelled, by us or by itself."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self.why == "timeout" and (back is None or back.error is not None):
-            back = Return(call=self.call.id, error=self._timeout())
-        self._give(
-            back or Return(call=self.call.id, error=Trouble("error", f"{self.call.uses} was cancelled from within"))
-        )
-
-    def _give(self, back: Return) -> None:
-        hand_over, self._hand_over = self._hand_over, None
-        if hand_over is not None:
-            hand_over(back)
 
 
 class Calls:
@@ -104,7 +46,7 @@ class Calls:
         self._find, self._secret = actions, secret
         self._opened: dict[str, asyncio.Future[Action]] = {}
         self._per_destination = per_destination
-        self._pools: dict[str, _Pool] = {}
+        self._pools: dict[str, Pool] = {}
         self._idempotent: dict[str, bool] = {}
         self.redactor = Redactor()
         self._tasks = ports.Tasks()
@@ -225,46 +167,11 @@ class Calls:
                 code, text, retryable = "error", f"{call.uses} raised {type(error).__name__}: {error}", False
         return Trouble(str(code), self.redactor.text(text)[:2000], retryable=retryable)
 
-    def _place(self, destination: str) -> _Place:
+    def _place(self, destination: str) -> Place:
         pool = self._pools.get(destination)
         if pool is None:
-            pool = self._pools[destination] = _Pool(self._per_destination)
-        return _Place(self._pools, destination, pool)
-
-
-class _Pool:
-    """The places of one destination, and how many want one."""
-
-    __slots__ = ("places", "users")
-
-    def __init__(self, places: int) -> None:
-        self.places, self.users = asyncio.Semaphore(places), 0
-
-
-class _Place:
-    """A place in a destination's pool while the block lasts; a pool that nobody uses is forgotten."""
-
-    __slots__ = ("_name", "_pool", "_pools")
-
-    def __init__(self, pools: dict[str, _Pool], name: str, pool: _Pool) -> None:
-        self._pools, self._name, self._pool = pools, name, pool
-        pool.users += 1
-
-    async def __aenter__(self) -> None:
-        try:
-            await self._pool.places.acquire()
-        except BaseException:
-            self._leave()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self._pool.places.release()
-        self._leave()
-
-    def _leave(self) -> None:
-        self._pool.users -= 1
-        if not self._pool.users:
-            del self._pools[self._name]
+            pool = self._pools[destination] = Pool(self._per_destination)
+        return Place(self._pools, destination, pool)
 
 
 class _BadOutput(EventflowError):

@@ -19,7 +19,7 @@ from eventflow.model.journal import Heard, Tried, Trouble, Waited
 from eventflow.model.run import Firing, Parent
 
 if TYPE_CHECKING:
-    from eventflow.execute.fold import Scope, Visit
+    from eventflow.execute.course import Scope, Visit
     from eventflow.execute.program import Node
     from eventflow.execute.turn import Turn
     from eventflow.model.run import InboxItem, Run

@@ -15,7 +15,7 @@ from eventflow.execute.waiting import register, timed_out
 from eventflow.model.journal import Heard, Waited
 
 if TYPE_CHECKING:
-    from eventflow.execute.fold import Scope, Visit
+    from eventflow.execute.course import Scope, Visit
     from eventflow.execute.program import Node
     from eventflow.execute.turn import Turn
     from eventflow.model.run import InboxItem

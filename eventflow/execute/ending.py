@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eventflow.execute.fold import open_visits
+from eventflow.execute.course import open_visits
 from eventflow.execute.turn import StepFailed
 from eventflow.model.journal import FellBack, Finished, Trouble
 

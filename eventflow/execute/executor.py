@@ -15,9 +15,10 @@ from structlog import get_logger
 
 from eventflow import ports
 from eventflow.errors import Fenced, StorageBusy, StorageDamaged, StorageFull, StorageLost
-from eventflow.execute.calls import GRACE, PER_DESTINATION, Calls
+from eventflow.execute.calls import PER_DESTINATION, Calls
 from eventflow.execute.hand import PATIENCE, Hand
 from eventflow.execute.inputs import with_defaults
+from eventflow.execute.live import GRACE
 from eventflow.execute.program import Plan
 from eventflow.execute.turn import Frontier, Given, Progress
 from eventflow.model.journal import Finished, encode

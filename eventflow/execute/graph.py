@@ -14,7 +14,7 @@ from eventflow.execute.program import BARE
 from eventflow.model.journal import Trouble
 
 if TYPE_CHECKING:
-    from eventflow.execute.fold import Scope
+    from eventflow.execute.course import Scope
     from eventflow.execute.program import Node
     from eventflow.model.journal import Ending
     from eventflow.model.workflow import Conditions

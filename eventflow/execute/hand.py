@@ -14,7 +14,8 @@ from structlog import get_logger
 from eventflow import ports
 from eventflow.errors import Fenced, StorageBusy, StorageFull, Unread
 from eventflow.execute.advance import advance
-from eventflow.execute.fold import Course, fold
+from eventflow.execute.course import Course
+from eventflow.execute.fold import fold
 from eventflow.execute.turn import Frontier
 from eventflow.model.journal import decode, encode
 from eventflow.plugin.store import Append
@@ -22,8 +23,8 @@ from eventflow.plugin.store import Append
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from eventflow.execute.calls import Live
     from eventflow.execute.executor import Executor
+    from eventflow.execute.live import Live
     from eventflow.execute.program import Plan
     from eventflow.execute.turn import Call, CallId, Given, Progress, Return
     from eventflow.model.event import Micros

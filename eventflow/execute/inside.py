@@ -17,7 +17,7 @@ from eventflow.model.journal import Waited
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eventflow.execute.fold import Scope, Visit
+    from eventflow.execute.course import Scope, Visit
     from eventflow.execute.program import Node
     from eventflow.execute.turn import Turn
 

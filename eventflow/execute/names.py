@@ -11,7 +11,7 @@ from eventflow.model.workflow import Loop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eventflow.execute.fold import Course, Scope
+    from eventflow.execute.course import Course, Scope
 
 
 class Names(dict[str, Any]):

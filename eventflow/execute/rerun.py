@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventflow.execute.fold import Course, fold
+from eventflow.execute.course import Course
+from eventflow.execute.fold import fold
 from eventflow.execute.values import as_json
 from eventflow.model.journal import Copied
 from eventflow.model.order import every

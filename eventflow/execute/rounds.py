@@ -14,7 +14,7 @@ from eventflow.model.journal import Round
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eventflow.execute.fold import Scope, Visit
+    from eventflow.execute.course import Scope, Visit
     from eventflow.execute.program import Node
     from eventflow.execute.turn import Turn
     from eventflow.model.workflow import Loop

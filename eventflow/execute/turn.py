@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from eventflow.execute.fold import apply
 from eventflow.execute.graph import leads
 from eventflow.execute.names import Names
 from eventflow.execute.program import Mold
@@ -22,7 +23,7 @@ from eventflow.model.run import Firing, Status, Wait
 from eventflow.model.workflow import Input, Workflow
 
 if TYPE_CHECKING:
-    from eventflow.execute.fold import Course, Scope, Visit
+    from eventflow.execute.course import Course, Scope, Visit
     from eventflow.execute.program import Node
     from eventflow.model.journal import Ending
 
@@ -144,7 +145,7 @@ class Turn:
     def write(self, entry: Entry) -> None:
         """Decide it: into the progress and onto the course."""
         self.progress.entries.append(entry)
-        self.course.apply(entry)
+        apply(self.course, entry)
 
     def wake(self, at: Micros) -> None:
         """Somebody must look again at `at`."""

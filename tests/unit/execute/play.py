@@ -11,7 +11,8 @@ import yaml
 
 from eventflow.errors import Unread
 from eventflow.execute.advance import advance
-from eventflow.execute.fold import Course, fold
+from eventflow.execute.course import Course
+from eventflow.execute.fold import fold
 from eventflow.execute.inputs import with_defaults
 from eventflow.execute.program import Plan
 from eventflow.execute.turn import Frontier, Given, Return

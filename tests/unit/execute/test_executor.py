@@ -9,7 +9,7 @@ import pytest
 
 from eventflow import ports
 from eventflow.errors import StorageFull, StorageLost
-from eventflow.execute.calls import Live
+from eventflow.execute.live import Live
 from eventflow.model.journal import Ended, Tried, Waited
 from tests.unit.execute.house import (
     House,
@@ -77,7 +77,7 @@ async def test_an_action_that_hangs_times_out(tmp_path):
 
 
 async def test_an_action_that_swallows_its_cancel_is_left_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr("eventflow.execute.calls.GRACE", 0.05)
+    monkeypatch.setattr("eventflow.execute.live.GRACE", 0.05)
     gate = asyncio.Event()
 
     async def swallows_cancel(*_):

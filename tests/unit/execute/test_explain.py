@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from eventflow.execute.course import Course
 from eventflow.execute.explain import explain
-from eventflow.execute.fold import Course, fold
+from eventflow.execute.fold import fold
 from eventflow.execute.program import Plan
 from eventflow.model import journal
 from eventflow.model.journal import decode, encode
