@@ -26,6 +26,7 @@ from eventflow.match import Env, EvaluationError, Index, Selector
 from eventflow.match import compile as compiled
 from eventflow.match.index.reading import Reader
 from eventflow.match.index.rules import rules_of
+from eventflow.match.index.settling import Settling
 from eventflow.match.index.tree import Tree
 
 ENV = Env({"event": None})
@@ -106,11 +107,13 @@ def generated(index: Index) -> Any:
     """One function over all triggers, each field read once: what is best below the crossover."""
     run = Tree([rule for n, one in enumerate(index.entries) for rule in rules_of(n, one)]).build(Reader())
 
+    settled = Settling(index.entries, None, split=False).settled
+
     def match(e: dict[str, Any]) -> Any:
         out: list[int] = []
         more: list[Any] = []
         run(e, out, more)
-        return index._settled(e, out, more) if more else out
+        return settled(e, out, more) if more else out
 
     return match
 

@@ -14,11 +14,10 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from eventflow.match import fast
+from eventflow.match.emit_calls import BOOLEAN, SPECIAL
 from eventflow.match.fold import FAILED, folded
-from eventflow.match.functions.own import glob_pattern, is_glob
-from eventflow.match.functions.texts import pattern
-from eventflow.match.problems import EvaluationError
 from eventflow.match.reads import path_of
+from eventflow.match.sharing import certain, shared
 from eventflow.match.syntax import (
     And,
     At,
@@ -26,7 +25,6 @@ from eventflow.match.syntax import (
     Bind,
     Call,
     Choice,
-    Const,
     Has,
     ListOf,
     Local,
@@ -37,7 +35,6 @@ from eventflow.match.syntax import (
     Not,
     Or,
     Select,
-    Var,
     children,
     walk,
 )
@@ -45,6 +42,8 @@ from eventflow.match.values import Uint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from eventflow.match.index.projection import Shape
 
 EXACT_BELOW: Final = 2**53
 """Below it Python's comparison of int and float and the standard's (both as doubles) agree."""
@@ -60,7 +59,7 @@ class Unsupported(Exception):
 class Emitter:
     """Writes one function; `names` maps names in the source to objects it needs."""
 
-    def __init__(self, tree: Node) -> None:
+    def __init__(self, tree: Node, shape: Shape | None = None) -> None:
         self.names: dict[str, Any] = dict(fast.NAMES)
         self.known: dict[tuple[str, ...], str] = {}
         self.lines: list[str] = []
@@ -68,8 +67,9 @@ class Emitter:
         self.inside = 0
         self.plain: set[int] = set()
         self.tree = tree
+        self.shape = shape
         self.loops = sum(1 for n in walk(tree) if isinstance(n, Loop))
-        self.shared = _shared(tree)
+        self.shared = shared(tree)
 
     # ------------------------------------------------------------------ the function
 
@@ -98,7 +98,7 @@ class Emitter:
 
     def hoist(self, term: Node) -> None:
         """Read what several terms share once, where this term reads it anyway."""
-        for path in _certain(term):
+        for path in certain(term):
             for n in range(2, len(path) + 1):
                 part = path[:n]
                 if part in self.shared and part not in self.known:
@@ -128,8 +128,29 @@ class Emitter:
         for n in range(len(path), 0, -1):
             known = self.known.get(path[:n])
             if known is not None:
-                return known + "".join(f"[{part!r}]" for part in path[n:])
-        return f"n_{path[0]}" + "".join(f"[{part!r}]" for part in path[1:])
+                return self.steps(known, path, n)
+        return self.steps(f"n_{path[0]}", path, 1)
+
+    def steps(self, code: str, path: tuple[str, ...], start: int) -> str:
+        """The source that goes on from a holder; through the attributes of a projected event, then by keys."""
+        part = self.shape.at(path[1:start]) if self.shape is not None and path[0] == "event" else None
+        projected = False
+        for key in path[start:]:
+            if part is None:
+                code = self.there(code) if projected else code
+                projected = False
+                code += f"[{key!r}]"
+                continue
+            if key not in part.names:
+                return "R()"
+            code += f".{part.names[key]}"
+            part, projected = part.inner.get(key), True
+        return self.there(code) if projected else code
+
+    def there(self, code: str) -> str:
+        """A projected field that must not be absent."""
+        name = self.name()
+        return f"({name} if ({name} := {code}) is not U else R())"
 
     # ---------------------------------------------------------- nodes: (source, whether it is sure to be a bool)
 
@@ -179,6 +200,11 @@ class Emitter:
 
     def on_has(self, node: Has) -> tuple[str, bool]:
         """has()."""
+        path = path_of(node.operand)
+        part = self.shape.at(path[1:]) if self.shape is not None and path is not None and path[0] == "event" else None
+        if part is not None and path is not None:
+            known = part.names.get(node.field)
+            return (f"({self.path(path)}.{known} is not U)" if known is not None else "R()"), True
         name = self.name()
         return f"({node.field!r} in {name} if ({name} := {self.code(node.operand)}).__class__ is dict else R())", True
 
@@ -317,104 +343,20 @@ class Emitter:
 
     def on_call(self, node: Call) -> tuple[str, bool]:
         """A function or method."""
-        special: Callable[[Call], str | None] | None = getattr(self, f"call_{node.name}", None)
-        if special is not None:
-            code = special(node)
-            if code is not None:
-                return code, node.name in _BOOLEAN
+        special = SPECIAL.get(node.name)
+        code = special(self, node) if special is not None else None
+        if code is not None:
+            return code, node.name in BOOLEAN
         if node.overloads is None:
             raise Unsupported
         run = self.constant(node.overloads.call)
         listed = ", ".join(self.code(a) for a in children(node))
         return (f"CALL1({run}, [{listed}])" if self.inside else f"CALL({run}, [{listed}])"), False
 
-    def subject(self, node: Call) -> tuple[str, Any]:
-        """The first argument of a two-part call on event data, and the constant second one."""
-        parts = children(node)
-        if len(parts) != 2 or not self.data(parts[0]):
-            return "", None
-        first, value = parts[0], folded(parts[1])
-        return (self.code(first), value) if value.__class__ is str else ("", None)
-
-    def texts(self, node: Call, test: str) -> str | None:
-        """A test of a text against a constant; `{x}` is the text."""
-        code, value = self.subject(node)
-        if not code:
-            return None
-        name = self.name()
-        short = f" and len({name}) < 1024" if self.inside else ""
-        return f"({test.format(x=name, c=repr(value))} if ({name} := {code}).__class__ is str{short} else R())"
-
-    def call_startsWith(self, node: Call) -> str | None:  # noqa: N802 - named after the function
-        """Bounded by the constant, and no other kind of event data has the method with a text."""
-        code, value = self.subject(node)
-        return f"{code}.startswith({value!r})" if code else None
-
-    def call_endsWith(self, node: Call) -> str | None:  # noqa: N802 - named after the function
-        """As startsWith."""
-        code, value = self.subject(node)
-        return f"{code}.endswith({value!r})" if code else None
-
-    def call_contains(self, node: Call) -> str | None:
-        """Part of a text."""
-        return self.texts(node, "{c} in {x}")
-
-    def call_matches(self, node: Call) -> str | None:
-        """A regular expression that is known at load."""
-        value = self.subject(node)[1]
-        if value.__class__ is not str:
-            return None
-        try:
-            search = self.constant(pattern(value).search)
-        except EvaluationError:
-            return None
-        return self.texts(node, search + "({x}) is not None")
-
-    def call_glob(self, node: Call) -> str | None:
-        """A glob that is known at load."""
-        value = self.subject(node)[1]
-        if value.__class__ is not str or len(value) > 1000:
-            return None
-        try:
-            test = f"{self.constant(glob_pattern(value).match)}({{x}}) is not None" if is_glob(value) else "{x} == {c}"
-        except EvaluationError:
-            return None
-        return self.texts(node, test)
-
-    def call_at_least(self, node: Call) -> str | None:
-        """A floor that is known at load: a table of the words."""
-        code, value = self.subject(node)
-        return f"{self.constant(fast.reaching(value))}[{code}]" if code else None
-
-    def call_size(self, node: Call) -> str | None:
-        """How many."""
-        first = node.target if node.target is not None else node.args[0]
-        if len(node.args) + (node.target is not None) != 1 or not self.data(first):
-            return None
-        return f"len({self.code(first)})"
-
-    def call_get(self, node: Call) -> str | None:
-        """A path that is known at load."""
-        if node.target is not None or len(node.args) < 2 or self.inside:
-            return None
-        way = folded(node.args[1])
-        if way.__class__ is not str or any(part.isdecimal() for part in way.split(".")):
-            return None
-        default = self.code(node.args[2]) if len(node.args) == 3 else "None"
-        root = self.name()
-        known, tests = root, []
-        for part in way.split("."):
-            step = self.name()
-            tests.append(f"({step} := {known}.get({part!r}, M)).__class__ is dict")
-            known = step
-        tests[0] = tests[0].replace(f"{root}.get", f"({root} := {self.code(node.args[0])}).get")
-        tests[-1] = tests[-1].removesuffix(".__class__ is dict") + " is not M"
-        slow = f"GET({root}, {self.constant(tuple(way.split('.')))}, {default})"
-        return f"({known} if {' and '.join(tests)} else {slow})"
-
     def on_loop(self, node: Loop) -> tuple[str, bool]:
         """A loop as a comprehension, if its list is short enough for the budget."""
-        from eventflow.match.exact import STEPS, loop_cost
+        from eventflow.match.frame import STEPS
+        from eventflow.match.loops import loop_cost
 
         if node.kind not in _LOOPS or self.inside:
             raise Unsupported
@@ -440,41 +382,7 @@ class Emitter:
         }[node.kind], node.kind in {"all", "exists", "exists_one"}
 
 
-_BOOLEAN: Final = frozenset(("startsWith", "endsWith", "contains", "matches", "glob", "at_least"))
-
-
 def _hashable(value: Any) -> bool:
     """A constant for which Python's set membership is CEL's equality."""
     cls = value.__class__
     return cls is str or value is None or (cls in {int, float} and value not in {0, 1} and abs(value) < EXACT_BELOW)
-
-
-def _shared(tree: Node) -> set[tuple[str, ...]]:
-    """The paths, from a field on, that are read more than once."""
-    counts: dict[tuple[str, ...], int] = {}
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        path = path_of(node)
-        if path is None:
-            stack.extend(children(node))
-            continue
-        for n in range(2, len(path) + 1):
-            counts[path[:n]] = counts.get(path[:n], 0) + 1
-    return {path for path, count in counts.items() if count > 1}
-
-
-def _certain(node: Node) -> list[tuple[str, ...]]:
-    """The paths that are read whenever the node is evaluated."""
-    path = path_of(node)
-    if path is not None:
-        return [path]
-    if isinstance(node, (And, Or)):
-        return _certain(node.terms[0])
-    if isinstance(node, Choice):
-        return _certain(node.test)
-    if isinstance(node, Loop):
-        return _certain(node.over)
-    if isinstance(node, (Const, Var, Bind)) or (isinstance(node, Call) and node.name == "get"):
-        return []
-    return [p for child in children(node) for p in _certain(child)]

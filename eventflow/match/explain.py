@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from eventflow.match import exact
+from eventflow.match.frame import Frame, OverBudget, value_of
 from eventflow.match.problems import EvaluationError, place
 from eventflow.match.reads import path_of
 from eventflow.match.syntax import And, Choice, Const, Node, Not, Or, children
@@ -66,10 +66,10 @@ class Explanation(Struct, frozen=True):
 
 def explain(program: Program, names: Mapping[str, object]) -> Explanation:
     """Explain one evaluation. Never raises EvaluationError: an error is part of the explanation."""
-    frame = exact.Frame(names, program.env.limits.steps * 4)
+    frame = Frame(names, program.env.limits.steps * 4)
     try:
         result, value, atoms = _decide(program.tree, frame, program.text)
-    except (exact.OverBudget, RecursionError):
+    except (OverBudget, RecursionError):
         one = _atom(program.tree, program.text, "error", (), EvaluationError("budget", "it took too many steps"))
         result, value, atoms = "error", None, [one]
     if result == "value" and value.__class__ is bool:
@@ -90,7 +90,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "…"
 
 
-def _decide(node: Node, frame: exact.Frame, text: str) -> tuple[str, Any, list[Decided]]:
+def _decide(node: Node, frame: Frame, text: str) -> tuple[str, Any, list[Decided]]:
     if isinstance(node, (And, Or)):
         return _joined(node, frame, text)
     if isinstance(node, Not):
@@ -105,7 +105,7 @@ def _decide(node: Node, frame: exact.Frame, text: str) -> tuple[str, Any, list[D
     return _leaf(node, frame, text)
 
 
-def _joined(node: And | Or, frame: exact.Frame, text: str) -> tuple[str, Any, list[Decided]]:
+def _joined(node: And | Or, frame: Frame, text: str) -> tuple[str, Any, list[Decided]]:
     decider = isinstance(node, Or)
     failed: list[Decided] | None = None
     everything: list[Decided] = []
@@ -122,10 +122,10 @@ def _joined(node: And | Or, frame: exact.Frame, text: str) -> tuple[str, Any, li
     return ("error", None, failed) if failed is not None else ("value", not decider, everything)
 
 
-def _leaf(node: Node, frame: exact.Frame, text: str) -> tuple[str, Any, list[Decided]]:
+def _leaf(node: Node, frame: Frame, text: str) -> tuple[str, Any, list[Decided]]:
     seen = tuple(_seen(n, frame, text) for n in _paths(node))
     try:
-        value = exact.value_of(node, frame)
+        value = value_of(node, frame)
     except EvaluationError as error:
         return "error", None, [_atom(node, text, "error", seen, error)]
     if isinstance(node, Const):
@@ -155,9 +155,9 @@ def _paths(node: Node) -> list[Node]:
     return found
 
 
-def _seen(node: Node, frame: exact.Frame, text: str) -> Seen:
+def _seen(node: Node, frame: Frame, text: str) -> Seen:
     shown_text = text[node.start : node.end]
     try:
-        return Seen(shown_text, plain(exact.value_of(node, frame)))
+        return Seen(shown_text, plain(value_of(node, frame)))
     except EvaluationError:
         return Seen(shown_text, absent=True)

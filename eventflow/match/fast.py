@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eventflow.match import exact
+from msgspec import UNSET
+
 from eventflow.match import operators as ops
+from eventflow.match.frame import LONG, map_key
 from eventflow.match.functions.own import RANKS, SAME, at_least
 from eventflow.match.functions.own import get as get_path
 from eventflow.match.problems import EvaluationError
@@ -30,7 +32,7 @@ def refuse() -> Any:
 def short(value: Any) -> Any:
     """A result that costs no steps."""
     cls = value.__class__
-    if (cls is str or cls is list or cls is bytes or cls is dict) and len(value) >= exact.LONG:
+    if (cls is str or cls is list or cls is bytes or cls is dict) and len(value) >= LONG:
         raise Slow
     return value
 
@@ -109,7 +111,7 @@ def get(value: Any, parts: tuple[str, ...], default: Any) -> Any:
 def mapping(pairs: list[tuple[Any, Any]]) -> Any:
     """A map literal."""
     for key, _ in pairs:
-        exact.map_key(key, 0)
+        map_key(key, 0)
     made = make_map(pairs)
     return made if len(made) == len(pairs) else refuse()
 
@@ -140,6 +142,7 @@ NAMES: Final[dict[str, Any]] = {
     "MAP": mapping,
     "GET": get,
     "M": MISSING,
+    "U": UNSET,
     "OVER1": over_one,
     "OVER2": over_two,
     "SHORT": short,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from eventflow.match.env import Env
     from eventflow.match.explain import Explanation
+    from eventflow.match.index.projection import Shape
     from eventflow.match.syntax import Node
 
 
@@ -53,9 +54,11 @@ class Program:
             run = self._run = build(self)
         return run(names)
 
-    def over(self, name: str) -> Callable[[Any], Any]:
-        """A function of the value of one name, for programs that read no other: the fastest way to evaluate."""
-        return build(self, name)
+    def over(self, name: str, shape: Shape | None = None) -> Callable[[Any], Any]:
+        """A function of the value of one name, for programs that read no other: the fastest way to evaluate.
+        `shape`: of the projected events that it will be given.
+        """
+        return build(self, name, shape)
 
     def evaluate_exactly(self, names: Mapping[str, object]) -> Any:
         """The value by the exact evaluator alone; for tests and for explaining."""

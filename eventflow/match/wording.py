@@ -50,91 +50,90 @@ _WORD_OPERATORS: Final = {
 }
 
 
+_PAIRS: Final = {
+    "==": "write == to compare",
+    "===": "write == to compare",
+    "!==": "write != to compare",
+    "<>": "write != for 'differs'",
+    "**": "write the product out: a * a",
+    "++": "write a + 1",
+    "//": "one / divides",
+    ">>": "write math.bitShiftRight(a, n)",
+    "<<": "write math.bitShiftLeft(a, n)",
+    "??": "write get(map, 'path', default)",
+    "->": "write a dot before a field",
+    "::": "write a dot before a field",
+}
+_CODE: Final = "E307 syntax"
+_REMAINDER: Final = "'%' is the remainder; write a share as a number: 0.1 for 10%"
+_BINARY: Final = frozenset(("&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "!"))
+_VALUES: Final = frozenset(("string", "int", "float", "uint", "name", ")", "]"))
+
+
 def unexpected(text: str, token: Token, before: Token | None, expected: str, opener: Token | None) -> Problem:
     """The problem of a token that stands where `expected` should."""
-    code = "E307 syntax"
-    size = max(1, token.end - token.start)
     if token.kind == "end":
         return _at_end(text, token, before, expected, opener)
+    found = _foreign(text, token, before)
+    if found is not None:
+        return found
+    size = max(1, token.end - token.start)
+    if before is not None and before.kind in _VALUES and expected.startswith("an operator"):
+        message = f"{token.text} follows where the expression should end or go on with an operator"
+        return problem(text, token.start, _CODE, message, _joining(token, before), size)
+    hint = _value_hint(text, token, before, opener)
+    return problem(text, token.start, _CODE, f"found {token.text}, expected {expected}", hint, size)
+
+
+def _foreign(text: str, token: Token, before: Token | None) -> Problem | None:
+    """Words and signs of other languages."""
+    size = max(1, token.end - token.start)
     if before is not None and before.text == "not" and before.kind == "name":
-        return problem(text, before.start, code, "'not' is not an operator", _WORD_OPERATORS["not"], 3)
+        return problem(text, before.start, _CODE, "'not' is not an operator", _WORD_OPERATORS["not"], 3)
     if token.text in _WORD_OPERATORS and token.kind == "name":
-        return problem(text, token.start, code, f"'{token.text}' is not an operator", _WORD_OPERATORS[token.text], size)
-    doubled = before is not None and before.end == token.start
-    if doubled and before is not None:
-        pair = before.text + token.text
-        hints = {"==": "write == to compare", "===": "write == to compare", "!==": "write != to compare",
-        "<>": "write != for 'differs'",
-                 "**": "write the product out: a * a", "++": "write a + 1", "//": "one / divides",
-                 ">>": "write math.bitShiftRight(a, n)",
-                 "<<": "write math.bitShiftLeft(a, n)", "??": "write get(map, 'path', default)",
-                 "->": "write a dot before a field",
-                 "::": "write a dot before a field"}  # fmt: skip
-        if pair in hints:
-            return problem(text, before.start, code, f"'{pair}' is not an operator", hints[pair], 2)
-        if before.kind == "name" and before.text.lower() == "f" and token.kind == "string":
-            return problem(text, before.start, code, "there are no f-texts", "write 'text ' + string(value)", 1)
-    if token.kind == "{" and before is not None and before.kind == "{" and before.end == token.start:
         return problem(
-            text,
-            before.start,
-            code,
-            "'{{ }}' is not used here",
-            "the whole text is the expression; in templates write ${{ }}",
-            2,
+            text, token.start, _CODE, f"'{token.text}' is not an operator", _WORD_OPERATORS[token.text], size
         )
-    if (
-        before is not None
-        and before.kind in {"string", "int", "float", "uint", "name", ")", "]"}
-        and expected.startswith("an operator")
-    ):
-        hint = "join conditions with && or ||"
-        if before.kind == "string" or token.kind == "string":
-            hint = "join texts with +, conditions with && or ||; inside quotes write \\' for a quote"
-        if token.kind in {")", "]", "}"}:
-            hint = f"remove it, or open it before with {dict(zip(')]}', '([{', strict=True))[token.kind]}"
-        if token.kind == ":":
-            hint = "a key with ':' is read as map['a:b']; in YAML put the whole expression in quotes"
-        if token.kind == "quoted":
-            hint = "put text in plain quotes: '…'"
-        if token.kind == ",":
-            hint = "join conditions with && or ||"
-        return problem(
-            text,
-            token.start,
-            code,
-            f"{token.text} follows where the expression should end or go on with an operator",
-            hint,
-            size,
-        )
-    shown = token.text
-    hint = ""
-    if before is not None and before.kind in {
-        "&&",
-        "||",
-        "==",
-        "!=",
-        "<",
-        "<=",
-        ">",
-        ">=",
-        "+",
-        "-",
-        "*",
-        "/",
-        "%",
-        "!",
-    }:
-        hint = f"what follows '{before.text}' must be a value" if token.kind != "=" else ""
-    if before is not None and before.kind == "%" and token.kind in {"&&", "||", ")"}:
-        hint = "'%' is the remainder; write a share as a number: 0.1 for 10%"
-    if token.kind == "string" and before is not None and before.kind == "string":
-        hint = "join texts with +; inside quotes write \\' for a quote"
+    if before is None or before.end != token.start:
+        return None
+    pair = before.text + token.text
+    if pair in _PAIRS:
+        return problem(text, before.start, _CODE, f"'{pair}' is not an operator", _PAIRS[pair], 2)
+    if before.kind == "name" and before.text.lower() == "f" and token.kind == "string":
+        return problem(text, before.start, _CODE, "there are no f-texts", "write 'text ' + string(value)", 1)
+    if token.kind == before.kind == "{":
+        hint = "the whole text is the expression; in templates write ${{ }}"
+        return problem(text, before.start, _CODE, "'{{ }}' is not used here", hint, 2)
+    return None
+
+
+def _joining(token: Token, before: Token) -> str:
+    """What to write between two values."""
+    if token.kind in {")", "]", "}"}:
+        return f"remove it, or open it before with {dict(zip(')]}', '([{', strict=True))[token.kind]}"
+    if token.kind == ":":
+        return "a key with ':' is read as map['a:b']; in YAML put the whole expression in quotes"
     if token.kind == "quoted":
-        hint = "put text in plain quotes: '…'"
-    if opener is not None and token.kind not in {",", "string"} and not hint:
-        hint = f"the '{opener.text}' of column {opener.start - text.rfind(chr(10), 0, opener.start)} is still open"
-    return problem(text, token.start, code, f"found {shown}, expected {expected}", hint, size)
+        return "put text in plain quotes: '…'"
+    if "string" in {before.kind, token.kind}:
+        return "join texts with +, conditions with && or ||; inside quotes write \\' for a quote"
+    return "join conditions with && or ||"
+
+
+def _value_hint(text: str, token: Token, before: Token | None, opener: Token | None) -> str:
+    """What to write where a value is missing."""
+    if token.kind == "quoted":
+        return "put text in plain quotes: '…'"
+    if before is not None and before.kind == "%" and token.kind in {"&&", "||", ")"}:
+        return _REMAINDER
+    if before is not None and before.kind == token.kind == "string":
+        return "join texts with +; inside quotes write \\' for a quote"
+    if before is not None and before.kind in _BINARY and token.kind != "=":
+        return f"what follows '{before.text}' must be a value"
+    if opener is not None and token.kind not in {",", "string"}:
+        column = opener.start - text.rfind("\n", 0, opener.start)
+        return f"the '{opener.text}' of column {column} is still open"
+    return ""
 
 
 def _at_end(text: str, token: Token, before: Token | None, expected: str, opener: Token | None) -> Problem:
@@ -143,7 +142,7 @@ def _at_end(text: str, token: Token, before: Token | None, expected: str, opener
         return problem(text, opener.start, "E308 unclosed", f"this '{opener.text}' is never closed", f"add {closing}")
     hint = f"write a value after '{before.text}', or remove it" if before is not None else ""
     if before is not None and before.kind == "%":
-        hint = "'%' is the remainder; write a share as a number: 0.1 for 10%"
+        hint = _REMAINDER
     if before is not None and before.kind == ".":
         hint = "write the field after the dot"
     return problem(

@@ -8,28 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from eventflow.match.atoms import Selector, selects
 from eventflow.match.index.partition import plan
 from eventflow.match.index.projection import Projected, Shape
 from eventflow.match.index.reading import Reader
-from eventflow.match.index.rules import Rule, rules_of
+from eventflow.match.index.rules import rules_of
+from eventflow.match.index.settling import Matched, Settling
 from eventflow.match.index.tree import Tree
-from eventflow.match.problems import EvaluationError
-from eventflow.match.program import Program, not_bool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-
-class Matched(msgspec.Struct, frozen=True, gc=False):
-    """ids: the triggers that want the event, in the order of the index. errors: those whose program has no value.
-    Neither is to be changed.
-    """
-
-    ids: list[int]
-    errors: list[tuple[int, EvaluationError]]
+    from eventflow.match.atoms import Selector
 
 
 _NOTHING: Final = Matched([], [])
@@ -45,11 +34,11 @@ class Index:
 
     def __init__(self, entries: Sequence[Selector]) -> None:
         self.entries = tuple(entries)
-        self.node = plan([rule for n, one in enumerate(self.entries) for rule in rules_of(n, one)])
+        rules = [rule for n, one in enumerate(self.entries) for rule in rules_of(n, one)]
+        self.node = plan(rules)
+        self._split = any(rule.part for rule in rules)
         self._ids = [one.id for one in self.entries]
         self._matches: dict[type, Callable[[Any], Matched]] = {}
-        self._tests: dict[int, Callable[[Any], Any]] = {}
-        self._rests: dict[int, Callable[[Any], Any]] = {}
         self.match = self._first
 
     def _first(self, event: Any) -> Matched:
@@ -64,22 +53,17 @@ class Index:
             shape = cls.shape if issubclass(cls, Projected) and cls.shape is not None else None
             if shape is not None and not shape.covers(self.paths()):
                 raise TypeError("this event was projected for other triggers")
-            made = self._matches[cls] = self._made(Reader(shape), cls)
+            made = self._matches[cls] = self._made(shape, cls)
             self.match = made
         return made
 
-    def _made(self, reader: Reader, cls: type) -> Callable[[Any], Matched]:
-        names = {
-            "other": self._first,
-            "Matched": Matched,
-            "ids": self._ids,
-            "settled": self._settled,
-            "nothing": _NOTHING,
-        }
+    def _made(self, shape: Shape | None, cls: type) -> Callable[[Any], Matched]:
+        settled = Settling(self.entries, shape, split=self._split).settled
+        names = {"other": self._first, "Matched": Matched, "ids": self._ids, "settled": settled, "nothing": _NOTHING}
         if isinstance(self.node, Tree):
-            return self.node.build_whole(reader, cls, names)
-        run = self.node.build(reader)
-        ids, settled, other = self._ids, self._settled, self._first
+            return self.node.build_whole(Reader(shape), cls, names)
+        run = self.node.build(Reader(shape))
+        ids, other, split = self._ids, self._first, self._split
 
         def match(event: Any) -> Matched:
             if event.__class__ is not cls:
@@ -91,8 +75,9 @@ class Index:
                 return settled(event, out, more)
             if not out:
                 return _NOTHING
-            if len(out) > 1:
-                out = sorted(set(out))
+            if split:
+                out = list(set(out))
+            out.sort()
             return Matched([ids[n] for n in out], [])
 
         return match
@@ -135,70 +120,6 @@ class Index:
             found.update(atom.path for atom in one.atoms)
             found.update(atom.path for group in one.any_of for atom in group)
         return frozenset(found)
-
-    # ------------------------------------------------------------------ inside
-
-    def _settled(self, event: Any, out: list[int], more: list[Any]) -> Matched:
-        """Evaluate what the index could not decide."""
-        errors: list[tuple[int, EvaluationError]] = []
-        sure = set(out)
-        asked = {n for n in more if n.__class__ is int}
-        for rule in more:
-            if rule.__class__ is int:
-                continue
-            n = rule.position
-            if n in sure or n in asked:
-                continue
-            try:
-                if self._rest(rule)(event) is True:
-                    sure.add(n)
-            except EvaluationError as error:
-                if rule.part:
-                    asked.add(n)
-                else:
-                    errors.append((n, error))
-        for n in asked - sure:
-            try:
-                if self._ask(n, event):
-                    sure.add(n)
-            except EvaluationError as error:
-                errors.append((n, error))
-        errors.sort(key=lambda pair: pair[0])
-        ids = self._ids
-        return Matched([ids[n] for n in sorted(sure)], [(ids[n], error) for n, error in errors])
-
-    def _rest(self, rule: Rule) -> Callable[[Any], Any]:
-        run = self._rests.get(id(rule))
-        if run is None and rule.rest is not None:
-            run = self._rests[id(rule)] = _condition(rule.rest)
-        if run is None:
-            raise AssertionError(rule)
-        return run
-
-    def _ask(self, n: int, event: Any) -> bool:
-        """Decide a trigger without the index."""
-        one = self.entries[n]
-        if not selects(one, event):
-            return False
-        if one.program is None:
-            return True
-        run = self._tests.get(n)
-        if run is None:
-            run = self._tests[n] = _condition(one.program)
-        return run(event) is True
-
-
-def _condition(program: Program) -> Callable[[Any], Any]:
-    run = program.over("event")
-    at = program.tree.start
-
-    def test(event: Any) -> bool:
-        value = run(event)
-        if value is True or value is False:
-            return bool(value)
-        raise not_bool(value, at)
-
-    return test
 
 
 __all__ = ["Index", "Matched", "Projected"]

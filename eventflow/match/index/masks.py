@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 4096
 """Entries per block."""
+Path = tuple[str, ...]
 _FEW: Final = 24
+_SMALL: Final = 512
+_LENGTHS: Final = 4
+_GATE: Final = 2
+"""So few values asked for by all entries are likely to rule all of them out."""
 
 
 class Masks:
@@ -84,16 +89,18 @@ class Masks:
         return run
 
     def _order(self) -> list[tuple[str, Any]]:
-        """What rules out most comes first."""
-        parts: list[tuple[float, str, Any]] = []
+        """First what may rule everything out: what all ask for, with few values. Then what has most values."""
+        parts: list[tuple[int, float, str, Any]] = []
         for key, (bound, hits) in self.groups.items():
             spread = max(len(h.exact) + len(h.patterns) for h in hits.values())
-            parts.append((bound.bit_count() * min(spread + 1, 50), "group", key))
+            gate = 0 if bound == self.all and spread <= _GATE else 3
+            parts.append((gate, -bound.bit_count() * min(spread + 1, 50), "group", key))
         for path, values in self.values.items():
             spread = len(values.equal) + len(values.truths) + len(values.prefixes) + bool(values.thresholds)
-            parts.append((values.own.bit_count() * min(spread + 1, 50), "values", path))
-        parts.sort(key=lambda p: -p[0])
-        return [(kind, key) for _, kind, key in parts] + [("refusal", path) for path in self.refusals]
+            gate = 1 if values.bound == self.all and spread <= _GATE else 2 if values.numeric == self.all else 3
+            parts.append((gate, -values.own.bit_count() * min(spread + 1, 50), "values", path))
+        parts.sort(key=lambda part: part[:2])
+        return [(kind, key) for _, _, kind, key in parts] + [("refusal", path) for path in self.refusals]
 
     @staticmethod
     def _name(value: Any, names: dict[str, Any]) -> str:
@@ -117,66 +124,69 @@ class Masks:
         free = self.all & ~bound
         lines.append(f" m &= {' | '.join([*parts, *([self._big(free, names)] if free else [])])}")
 
-    def _values(
-        self, path: tuple[str, ...], place: Locals, lines: list[str], fresh: list[int], names: dict[str, Any]
-    ) -> None:
+    def _values(self, path: Path, place: Locals, lines: list[str], fresh: list[int], names: dict[str, Any]) -> None:
         values = self.values[path]
-        x = place.load(path, lines, " ", fresh)
+        space = " "
+        if len(self.rules) <= _SMALL and values.own.bit_count() * 2 < len(self.rules):
+            # few bind this path: most events have ruled those out before it need be read
+            lines.append(f" if m & {self._big(values.own, names)}:")
+            place, space = place.inner(), "  "
+        x = place.load(path, lines, space, fresh)
         get = self._name(values.table.get, names)
         default = self._big(values.default, names)
-        lines.append(f" c = {x}.__class__")
+        lines.append(f"{space}c = {x}.__class__")
         word = "if"
         if values.bound or values.textual or values.unequal:
             mask = f"{get}({x}, {default})" if values.table or values.bound else default
             if values.textual:
-                mask += f" & {self._name(values.prefixed, names)}({x})"
+                mask += f" & {self._prefixed(values, x, names)}"
             ask = values.numeric | values.truth
             extra = f"; a |= {self._big(ask, names)}" if ask else ""
-            lines.append(f" {word} c is str: m &= {mask}{extra}")
+            lines.append(f"{space}{word} c is str: m &= {mask}{extra}")
             word = "elif"
         if values.numeric and not values.textual and not values.truth:
-            bound = f"-{EXACT_BELOW} < {x} < {EXACT_BELOW}"
             steps = []
             for (sign, bisect), keys, masks in values.steps:
                 place_of = f"{self._name(bisect, names)}({self._name(keys, names)}, {'-' if sign < 0 else ''}{x})"
                 steps.append(f"{self._name(masks, names)}[{place_of}]")
             if values.table or values.bound or values.lacks:
                 steps.append(f"{get}({x}, {default})")
-            lines.append(f" {word} (c is float or c is int) and {bound}: m &= {' & '.join(steps)}")
+            number = f"(c is float or c is int) and -{EXACT_BELOW} < {x} < {EXACT_BELOW}"
+            lines.append(f"{space}{word} {number}: m &= {' & '.join(steps)}")
             word = "elif"
-        look = self._name(values.look, names)
-        general = f"k = {look}({x}); m &= k[0]; a |= k[1]"
-        lines.append(f" else: {general}" if word == "elif" else f" {general}")
+        general = f"k = {self._name(values.look, names)}({x}); m &= k[0]; a |= k[1]"
+        lines.append(f"{space}else: {general}" if word == "elif" else f"{space}{general}")
+
+    def _prefixed(self, values: Values, x: str, names: dict[str, Any]) -> str:
+        if len(values.starts) > _LENGTHS:
+            return f"{self._name(values.prefixed, names)}({x})"
+        tables = [f"{self._name(table.get, names)}({x}[:{length}], 0)" for length, table in values.starts]
+        return f"({' | '.join([*tables, self._big(values.not_textual, names)])})"
 
     def settle(self, m: int, a: int, out: list[int], more: list[Any]) -> None:
         """Append the positions of the bits that are left."""
-        positions = self.positions
         left = m & ~(a | self.rest)
         if left:
-            _positions(left, positions, out)
+            _take(left, self.positions, out)
         if m != left:
             a &= m
             if a:
-                _positions(a, positions, more)
-            more.extend([self.rules[n] for n in _bits(m & self.rest & ~a)])
+                _take(a, self.positions, more)
+            m &= self.rest & ~a
+            if m:
+                _take(m, self.rules, more)
 
 
-def _positions(mask: int, positions: list[int], out: list[int]) -> None:
-    out.extend([positions[n] for n in _bits(mask)])
-
-
-def _bits(mask: int) -> list[int]:
-    """The numbers of the bits set, ascending."""
-    found = []
+def _take(mask: int, things: Sequence[Any], into: list[Any]) -> None:
+    """Append the things whose bits are set, in their order."""
     if mask.bit_count() < _FEW:
         while mask:
             low = mask & -mask
-            found.append(low.bit_length() - 1)
+            into.append(things[low.bit_length() - 1])
             mask ^= low
-        return found
+        return
     text = bin(mask)[:1:-1]
     at = text.find("1")
     while at >= 0:
-        found.append(at)
+        into.append(things[at])
         at = text.find("1", at + 1)
-    return found
