@@ -12,6 +12,7 @@ from aiohttp import web
 
 from eventflow import ports
 from eventflow.ingest import forms
+from eventflow.ingest.gateway import Room
 from eventflow.ingest.lines import Lines
 from eventflow.web.limits import check_length, read_body
 from eventflow.web.problems import refused
@@ -59,8 +60,9 @@ class EventsDoor:
         self._gateway.look(sender, check_length(request, most))
         if "Expect" in request.headers:
             await go_on(request)
-        body = await read_body(request, limits, most)
-        return answer(await self._gateway.accept(sender, await self._lines(request, given, kind, body)))
+        with Room(self._gateway) as room:
+            body = await read_body(request, limits, most, room.take)
+            return answer(await self._gateway.accept(sender, await self._lines(request, given, kind, body)))
 
     async def _lines(self, request: web.BaseRequest, given: str, kind: str, body: bytes) -> Lines:
         check = self._gateway.checker.check

@@ -6,7 +6,7 @@ nothing is remembered as known before that either (W13).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -66,7 +66,8 @@ class Gateway:
         self.recent = recent or Recent()
         self.checker = Checker(bus.partitions, self.limits)
         self._draining = False
-        self._bytes = 0
+        self.held = 0
+        """Bytes of bodies in memory: being read, checked or stored."""
         self._waiting: dict[int, int] = {}
         self._next = 0
         self._longest = int(self.limits.waiting_seconds * ports.SECOND)
@@ -84,8 +85,8 @@ class Gateway:
         if self._draining:
             raise overloaded("draining", "this process is shutting down; send it again", 2)
         sender.rate.check()
-        if self._bytes + size > self.limits.waiting_bytes:
-            raise overloaded("overloaded", "too much is waiting to be stored; send it again")
+        if self.held + size > self.limits.waiting_bytes:
+            raise _too_much()
         if self._waiting and ports.boot() - next(iter(self._waiting.values())) > self._longest:
             raise overloaded("overloaded", "storing takes too long now; send it again")
 
@@ -110,9 +111,7 @@ class Gateway:
     async def _publish(self, lines: Lines) -> None:
         begun, mark = ports.boot(), self._next
         self._next += 1
-        size = sum([len(entry.data) for entry in lines.entries])
         self._waiting[mark] = begun
-        self._bytes += size
         try:
             ports.failpoint("accept.before")
             await self.bus.publish(lines.entries)
@@ -127,7 +126,6 @@ class Gateway:
             raise overloaded("storage", "the event may not have been stored; send it again later", 5) from None
         finally:
             del self._waiting[mark]
-            self._bytes -= size
         self.recent.learn(lines.keys, lines.bodies)
         self.metrics.accept_seconds.observe((ports.boot() - begun) / ports.SECOND)
 
@@ -145,6 +143,33 @@ class Gateway:
                 where = f"line {index + 1}: " if len(lines.keys) > 1 else ""
                 raise refused("other-body", f"{where}an event with this source and id came before, with another body")
         return _only(lines, kept), len(lines.keys) - len(kept)
+
+
+class Room:
+    """What one request holds in memory, from the first piece of its body to the answer; use it in a `with` block."""
+
+    __slots__ = ("_gateway", "_size")
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Nothing yet."""
+        self._gateway, self._size = gateway, 0
+
+    def take(self, size: int) -> None:
+        """Hold more. Raises `Overloaded` (503) when all requests together hold too much."""
+        self._size += size
+        self._gateway.held += size
+        if self._gateway.held > self._gateway.limits.waiting_bytes:
+            raise _too_much()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._gateway.held -= self._size
+
+
+def _too_much() -> Overloaded:
+    return overloaded("overloaded", "too much is in progress; send it again")
 
 
 def _only(lines: Lines, kept: Sequence[int]) -> Lines:

@@ -12,7 +12,7 @@ from eventflow import ports
 from eventflow.errors import SettingsError
 from eventflow.ingest.drafts import Drafts
 from eventflow.ingest.events import answer, go_on
-from eventflow.ingest.gateway import Accepted, Gateway
+from eventflow.ingest.gateway import Accepted, Gateway, Room
 from eventflow.ingest.mapping import SourceMapping
 from eventflow.plugin import Delivery
 from eventflow.web.limits import check_length, read_body
@@ -47,12 +47,14 @@ class SourceDoor:
         received = ports.wall()
         if "Expect" in request.headers:
             await go_on(request)
-        delivery = _delivery(request, await read_body(request, limits, limits.body), received)
-        self._source.verify(delivery)
-        lines, chosen = self._drafts.finish(self._source.read(delivery), delivery)
-        if not lines.entries:
-            return answer(Accepted(0, 0))
-        return answer(await self._gateway.accept(self._sender, lines, chosen=chosen))
+        with Room(self._gateway) as room:
+            body = await read_body(request, limits, limits.body, room.take)
+            delivery = _delivery(request, body, received)
+            self._source.verify(delivery)
+            lines, chosen = self._drafts.finish(self._source.read(delivery), delivery)
+            if not lines.entries:
+                return answer(Accepted(0, 0))
+            return answer(await self._gateway.accept(self._sender, lines, chosen=chosen))
 
 
 def _delivery(request: web.BaseRequest, body: bytes, received: int) -> Delivery:

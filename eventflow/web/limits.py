@@ -17,6 +17,8 @@ from eventflow import ports
 from eventflow.web.problems import refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eventflow.errors import Refused
 
 WINDOW_GZIP, WINDOW_ZLIB, WINDOW_RAW = 31, 15, -15
@@ -55,9 +57,11 @@ def check_length(request: web.BaseRequest, most: int) -> int:
     return length
 
 
-async def read_body(request: web.BaseRequest, limits: Limits, most: int) -> bytes:
+async def read_body(
+    request: web.BaseRequest, limits: Limits, most: int, take: Callable[[int], None] = lambda _size: None
+) -> bytes:
     """The body, unpacked: at most `most` bytes of it are read and `limits.unpacked` made. Raises `Refused` (400, 408,
-    413, 415).
+    413, 415). `take` is told of every piece that is now in memory, and may refuse it.
     """
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip", "deflate"}:
@@ -66,13 +70,19 @@ async def read_body(request: web.BaseRequest, limits: Limits, most: int) -> byte
     content = request.content
     raw = content.read_nowait(-1) if content.is_eof() and content.exception() is None else None
     if raw is None:
-        raw = await _in_time(request, limits.body_seconds, most)
+        raw = await _in_time(request, limits.body_seconds, most, take)
+    else:
+        take(len(raw))
     if len(raw) > most:
         raise _too_large(most)
-    return raw if encoding in {"", "identity"} else _unpack(raw, encoding, limits.unpacked)
+    if encoding in {"", "identity"}:
+        return raw
+    body = _unpack(raw, encoding, limits.unpacked)
+    take(len(body))
+    return body
 
 
-async def _in_time(request: web.BaseRequest, seconds: float, most: int) -> bytes:
+async def _in_time(request: web.BaseRequest, seconds: float, most: int, take: Callable[[int], None]) -> bytes:
     pieces: list[bytes] = []
     size = 0
     try:
@@ -80,6 +90,7 @@ async def _in_time(request: web.BaseRequest, seconds: float, most: int) -> bytes
             while piece := await request.content.readany():
                 pieces.append(piece)
                 size += len(piece)
+                take(len(piece))
                 if size > most:
                     raise _too_large(most)
     except TimeoutError:

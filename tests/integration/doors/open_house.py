@@ -27,7 +27,7 @@ def event(**more):
 
 async def until(holds):
     """Wait until something holds that nobody tells."""
-    while not holds():  # noqa: ASYNC110 - as the sentence says
+    while not holds():
         await asyncio.sleep(0.01)
 
 

@@ -90,6 +90,18 @@ async def test_bodies_that_wait_are_bounded():
         assert [(await one).status for one in stuck] == [202, 202]
 
 
+async def test_bodies_that_are_still_coming_in_are_bounded_too():
+    async with House(MemoryBus(), Limits(waiting_bytes=1 << 20)) as house:
+        half = head("Transfer-Encoding: chunked") + b"%x\r\n" % (600 << 10) + b" " * (600 << 10) + b"\r\n"
+        _, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        writer.write(half)
+        await until(lambda: house.gateway.held >= 600 << 10)
+        assert b" 503 " in await house.raw(half)
+        assert (await house.post(event())).status == 202
+        writer.close()
+        await until(lambda: house.gateway.held == 0)
+
+
 async def test_a_sender_above_its_rate_gets_429_and_the_others_do_not():
     async with House(
         MemoryBus(), doors=lambda g: {"/events": EventsDoor(g, Tokens(settings=SENDERS), rate=5)}
