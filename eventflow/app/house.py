@@ -84,7 +84,8 @@ class Eventflow:
         self._outbox = Outbox(self.bus, self.store, worker=self.worker)
         self._executor = Executor(
             self.store, self._action, now=self.bus.now, worker=self.worker, secret=self._secret,
-            workflow=self._workflow, complete=complete, partitions=self.bus.partitions, said=self._outbox.wake,
+            workflow=self._workflow, complete=complete, partitions=self.bus.partitions,
+            halted=lambda: self._router.halted, said=self._outbox.wake,
             concurrency=self.settings.limits.in_flight,
         )  # fmt: skip
         self._doors = Doors(self) if doors else None
