@@ -16,12 +16,12 @@ import pytest
 
 from eventflow.buses.sqlite import SqliteBus
 from eventflow.errors import Fenced, StorageBusy, StorageFull
-from eventflow.execute import calls, fold
-from eventflow.execute.turn import Frontier
+from eventflow.execute import calls, decisions, fold, waiting
 from eventflow.model.journal import Finished, encode
 from eventflow.model.run import TERMINAL
 from eventflow.route import router
 from eventflow.route.effects import Effects
+from eventflow.route.patience import Patient
 from eventflow.stores.sqlite import admission, ending, inbox, journal, ledger, store
 from eventflow.stores.sqlite.rows import Row
 from eventflow.stores.sqlite.store import SqliteStore
@@ -56,7 +56,7 @@ def ack_before_sync(patch: Patch) -> None:
     publish = SqliteBus.publish
 
     async def acknowledge(self: SqliteBus, entries: Any) -> None:
-        asyncio.ensure_future(publish(self, entries))
+        asyncio.ensure_future(publish(self, entries))  # noqa: RUF006 - nobody waits for it, that is the fault
 
     patch.setattr(SqliteBus, "publish", acknowledge)
 
@@ -66,7 +66,7 @@ def position_before_run(patch: Patch) -> None:
     commit = SqliteStore.commit
 
     async def in_two(self: SqliteStore, it: Any) -> Any:
-        nothing = {name: () for name in ("firings", "reruns", "deliveries", "arrivals", "outcomes", "dead")}
+        nothing = dict.fromkeys(("firings", "reruns", "deliveries", "arrivals", "outcomes", "dead"), ())
         await commit(self, msgspec.structs.replace(it, **nothing))
         return await self._writer.run(partial(ledger._effects, self._db, it, self._memo.definitions))
 
@@ -106,7 +106,7 @@ def memory_decided_twice(patch: Patch) -> None:
     """A batch whose commit was refused is decided again, onto a memory that has seen it."""
     commit = router.Router._commit
 
-    async def once(self: router.Router, it: Any) -> Any:
+    async def once(self: Patient, it: Any) -> Any:
         return await self._store.commit(it)
 
     async def again(self: router.Router, held: Any, *, checkpoint: bool) -> bool:
@@ -117,7 +117,7 @@ def memory_decided_twice(patch: Patch) -> None:
             self._subscription.rewind(held.partition, held.stored.offset)
             return False
 
-    patch.setattr(router.Router, "_insist", once)
+    patch.setattr(Patient, "commit", once)
     patch.setattr(router.Router, "_commit", again)
 
 
@@ -127,14 +127,24 @@ def recovery_under_the_edited_rule(patch: Patch) -> None:
 
     async def by_the_newest(bus: Any, subscription: Any, recalled: Any, partition: int, front_of: Any) -> Any:
         newest = front_of.__self__.newest
-        return await recover(bus, subscription, msgspec.structs.replace(recalled, catalogue=newest), partition, front_of)
+        return await recover(
+            bus, subscription, msgspec.structs.replace(recalled, catalogue=newest), partition, front_of
+        )
 
     patch.setattr(router, "recover", by_the_newest)
 
 
 def timer_before_answer(patch: Patch) -> None:
     """A timeout is taken when its time has come, whatever of the log has not been read yet."""
-    patch.setattr(Frontier, "unread", lambda self, deadline, *, control_only: [])
+
+    def by_the_clock(turn: Any, wait: Any) -> list[int] | None:
+        if wait.deadline is not None and turn.now > wait.deadline:
+            return []
+        turn.wake(wait.deadline + 1)
+        return None
+
+    patch.setattr(waiting, "timed_out", by_the_clock)
+    patch.setattr(decisions, "timed_out", by_the_clock)
 
 
 def a_counter_of_occupancy(patch: Patch) -> None:
@@ -274,7 +284,7 @@ FAULTS = (
     Fault(a_counter_of_occupancy, "groups", "not over", "crowded"),
     Fault(a_lost_outbox_row, "plain", "what_was_said_is_in_the_log"),
     Fault(retention_below_memory_at, "retention", "logged as error", "not over", "everything_is_decided"),
-    Fault(lease_ignored, "zombies", "attempts_count_up", "nothing_follows_the_end"),
+    Fault(lease_ignored, "zombies", "attempts_count_up", "nothing_follows_the_end", "calls_are_written_first"),
     Fault(retry_after_a_terminal_entry, "orders", "nothing_follows_the_end"),
     Fault(a_timer_without_its_visit, "approval", "answers_in_time_win"),
     Fault(fenced_ignored, "zombies", "state_is_a_fold_over_the_log", "the_ledger_is_one_chain"),

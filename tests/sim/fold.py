@@ -47,9 +47,17 @@ class Refold:
         if commit.position.offset < self.offset:
             yield f"{where}: the position went back from {self.offset}"
             return
-        covered = [record for record in records if self.offset <= record.offset < commit.position.offset]
+        buried = {letter.ref for letter in commit.dead if not letter.workflow}
+        covered = [
+            record for record in records
+            if self.offset <= record.offset < commit.position.offset and record.ref not in buried
+        ]  # fmt: skip
         effects = decide(
-            covered, self.memory, self.front(self.number), partition=self.partition, partitions=self.stage.house.partitions
+            covered,
+            self.memory,
+            self.front(self.number),
+            partition=self.partition,
+            partitions=self.stage.house.partitions,
         )
         yield from (f"{where}: {line}" for line in differences(effects, commit))
         self.offset = commit.position.offset
@@ -88,16 +96,20 @@ def differences(effects: Effects, commit: Commit) -> Iterator[str]:
             yield f"{what} should be {now}, were {then}"
 
 
+def chain_of(stage: Stage, partition: int, last: str) -> list[Commit]:
+    """The commits that the ledger holds of a partition, the first one first."""
+    tried, chain = stage.world.commits.get(partition, {}), []
+    while last in tried and len(chain) < len(tried):
+        chain.insert(0, tried[last])
+        last = tried[last].follows
+    return chain
+
+
 def refold(stage: Stage) -> Iterator[str]:
     """All partitions; leaves the counts of all triggers in `stage.counts`."""
     for partition, last in stage.view.rows("SELECT partition, last FROM partition ORDER BY partition"):
-        tried = stage.world.commits.get(partition, {})
-        chain: list[Commit] = []
-        while last in tried and len(chain) <= len(tried):
-            chain.append(tried[last])
-            last = tried[last].follows
         anew = Refold(stage, partition)
-        for commit in reversed(chain):
+        for commit in chain_of(stage, partition, last):
             yield from anew.step(commit, stage.log[partition])
         yield from _memory(stage, anew)
         for name, state in anew.memory.triggers.items():

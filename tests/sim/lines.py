@@ -1,7 +1,8 @@
 """What lies between a node and its bus and store: latency, refusals, and for servers elsewhere lost answers.
 
 The doubles pass everything on to the real bus and store and raise only what the contracts allow: `StorageFull` and
-`StorageBusy` before anything was written, `ConnectionError` when a database server's answer to a commit got lost.
+`StorageBusy` before anything was written, `StorageLost` when nobody knows and the process must stop, `ConnectionError`
+when a database server's answer to a commit got lost.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
-from eventflow.errors import StorageBusy, StorageFull
+from eventflow.errors import StorageBusy, StorageFull, StorageLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,11 +49,13 @@ class Line:
     async def _call(self, name: str, method: Callable[..., Any], *args: Any, **named: Any) -> Any:
         world = self._world
         await self._travel()
+        if name == "commit":
+            world.commits.setdefault(args[0].partition, {})[args[0].id] = args[0]
         if name in WRITES and world.hits(world.faults.refuse):
             world.causes.append((world.boot(), self._node.name, f"refused {name}"))
             raise StorageFull("no room, says the simulation") if world.chance.random() < 0.5 else StorageBusy("locked")
-        if name == "commit":
-            world.commits.setdefault(args[0].partition, {})[args[0].id] = args[0]
+        if name in WRITES and not self._far and (self._node.lost or world.hits(world.faults.lose)):
+            await self._lose(method, *args, **named)
         result = await (self._there(method, *args, **named) if self._far else method(*args, **named))
         if name == "claim" and result:
             world.crowded += world.view.crowded()
@@ -60,6 +63,13 @@ class Line:
         if self._far and name in UNCLEAR and world.hits(world.faults.cut):
             raise ConnectionError("the answer got lost, says the simulation")
         return result
+
+    async def _lose(self, method: Callable[..., Any], *args: Any, **named: Any) -> None:
+        """The sync fails: it was written or not, and from now on nothing is taken any more."""
+        if not self._node.lost and self._world.chance.random() < 0.5:
+            await method(*args, **named)
+        self._node.lost = True
+        raise StorageLost("the sync failed, says the simulation")
 
     async def _there(self, method: Callable[..., Any], *args: Any, **named: Any) -> Any:
         """Have the server do it; it does so whatever becomes of us."""

@@ -179,7 +179,7 @@ def close(coroutine: Any) -> None:
     for _ in range(50):
         try:
             coroutine.close()
-        except BaseException:  # noqa: BLE001, S112 - it is to end, not to succeed
+        except BaseException:  # noqa: BLE001 - it is to end, not to succeed
             continue
         return
 

@@ -19,7 +19,10 @@ from eventflow.buses.memory import MemoryBus
 from eventflow.buses.sqlite import SqliteBus
 from eventflow.errors import Refused, StorageBusy, StorageError, StorageFull, StorageLost
 from eventflow.execute.executor import Executor
+from eventflow.ingest.gateway import Gateway
+from eventflow.model.record import CONTROL
 from eventflow.model.workflow import encode
+from eventflow.observe.metrics import Metrics
 from eventflow.route.inputs import complete
 from eventflow.route.outbox import Outbox
 from eventflow.route.router import Router
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 LEASE = 5_000_000
 """How long an executor holds a run without renewing, in simulations: short, so that leases do run out."""
 
+METRICS = Metrics()
 DAY = 86_400 * ports.SECOND
 
 
@@ -81,12 +85,15 @@ class Node:
         self.life = 0
         self.died = asyncio.Event()
         self._opened = False
+        self.lost = False
+        """A sync has failed: bus and store take nothing any more."""
         self.drained = False
         self.bus: Any = None
         self.store: Any = None
         self.router: Router | None = None
         self.executor: Executor | None = None
         self.outbox: Outbox | None = None
+        self.gateway: Gateway | None = None
         self._real: tuple[Any, Any] | None = None
         world.nodes[name] = self
 
@@ -120,6 +127,7 @@ class Node:
             self.bury()
             self.life += 1
             self.died = asyncio.Event()
+            self.lost = False
             self.world.note("start", node=self.id)
             main = loop.spawn(self.id, self._main(), f"{self.id} main")
             main.add_done_callback(self._ended)
@@ -165,6 +173,8 @@ class Node:
         self.router = Router(self.bus, self.store, on_commit=self._committed)
         self.outbox = Outbox(self.bus, self.store, worker=self.worker)
         self.executor = self._new_executor()
+        self.gateway = Gateway(self.bus, metrics=METRICS)
+        self.sender = self.gateway.sender("shop")
         self._opened = True
         keeping = asyncio.get_running_loop().create_task(self._keep_house(), name="housekeeping")
         await asyncio.gather(self.router.run(), self.outbox.run(), self.executor.run())
@@ -215,7 +225,7 @@ class Node:
             self.world.view.keep()
             await self.bus.retain(lambda partition, keep=keep: keep.get(partition, 0))
             now = self.bus.now()
-            with contextlib.suppress(StorageFull, StorageBusy):
+            with contextlib.suppress(StorageFull, StorageBusy, StorageLost):
                 await self.store.prune(now - DAY, now)
 
     async def reload(self) -> None:
@@ -226,9 +236,14 @@ class Node:
     async def accept(self, entry: Entry, answer: asyncio.Future[bool]) -> None:
         """Take an event from outside and answer when it is safe."""
         try:
-            await self.bus.publish([entry])
-        except (Refused, StorageError):
+            if entry.partition == CONTROL:
+                await self.bus.publish([entry])
+            else:
+                await self.gateway.accept(self.sender, self.gateway.checker.check([entry.data]))
+        except (Refused, StorageError) as error:
             taken = False
+            if isinstance(error, StorageLost):
+                self.world.kill(self.name, "a sync failed")
         else:
             taken = True
         if not answer.done():

@@ -107,7 +107,20 @@ class View:
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run with its fixed part and its journal, as JSON."""
-        columns = "no id workflow number definition grp places status reason created started ended".split()
+        columns = [
+            "no",
+            "id",
+            "workflow",
+            "number",
+            "definition",
+            "grp",
+            "places",
+            "status",
+            "reason",
+            "created",
+            "started",
+            "ended",
+        ]
         found = []
         for row in self.rows(f"SELECT {', '.join(columns)} FROM run ORDER BY no"):
             run = dict(zip(columns, row, strict=True))
@@ -115,7 +128,7 @@ class View:
             run |= {"fixed": msgspec.json.decode(fixed), "outputs": msgspec.json.decode(outputs or b"{}")}
             lines = self.rows("SELECT data FROM journal WHERE run = ? ORDER BY seq", run["no"])
             run["journal"] = [msgspec.json.decode(line) for (line,) in lines]
-            events = "SELECT partition, \"offset\", log_time, data FROM run_event JOIN event ON id = event WHERE run = ?"
+            events = 'SELECT partition, "offset", log_time, data FROM run_event JOIN event ON id = event WHERE run = ?'
             run["events"] = self.rows(events + " ORDER BY place", run["no"])
             inbox = "SELECT id, identity, late, kind, log_time, payload FROM inbox WHERE run = ? ORDER BY id"
             run["inbox"] = [

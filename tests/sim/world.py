@@ -19,7 +19,6 @@ from loop import NODE, Killed, SimLoop
 from eventflow import ports
 from eventflow.model import control
 from eventflow.model.event import ENGINE, Event, from_micros
-from eventflow.model.identity import partition_of
 from eventflow.model.record import CONTROL, Entry
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Faults:
 
     def __init__(
         self, *, slow: float = 0.3, refuse: float = 0.02, rare: float = 0.03, fail: float = 0.2, die: float = 0.002,
-        cut: float = 0.02,
+        cut: float = 0.02, lose: float = 0.001,
     ) -> None:  # fmt: skip
         self.slow = slow
         """A call of bus or store takes up to 50 ms before and after."""
@@ -55,10 +54,13 @@ class Faults:
         """The process dies at a failpoint, in the middle of a step."""
         self.cut = cut
         """The answer of a database server to a commit gets lost."""
+        self.lose = lose
+        """A sync fails: what was written is unknown, and the process must stop."""
 
     @classmethod
-    def none(cls) -> Faults:
-        return cls(slow=0, refuse=0, rare=0, fail=0, die=0, cut=0)
+    def latency(cls) -> Faults:
+        """Awaits take time and nothing goes wrong: for crashes at every await."""
+        return cls(slow=0.3, refuse=0, rare=0, fail=0, die=0, cut=0, lose=0)
 
 
 class World:
@@ -92,6 +94,8 @@ class World:
         self.die_at: tuple[str, int] | None = None
         """Kill this node when it has run this many steps in all its lives."""
         self.lived: dict[str, int] = {}
+        self.met = 0
+        """How many kills met work that was under way."""
         self.one_name = self.chance.random() < 0.5
         self.loop.on_step = self._step
         self._ids = 0
@@ -139,7 +143,9 @@ class World:
             self.loop.dead.add(node.id)
             self.loop.frozen.pop(node.id, None)
             self.causes.append((self.boot(), name, "kill"))
-            self.note("kill", node=node.id, why=why)
+            busy = self.view is not None and bool(self.view.rows("SELECT 1 FROM run WHERE ended IS NULL LIMIT 1"))
+            self.met += busy or len(self.acked) < len(self.sent)
+            self.note("kill", node=node.id, why=why, busy=busy)
             node.died.set()
 
     def freeze(self, name: str) -> None:
@@ -179,9 +185,7 @@ class World:
 
     # --- outside -----------------------------------------------------------------------------------------------------
 
-    def event(
-        self, type_: str, subject: str = "s", *, id_: str = "", source: str = "shop", **data: Any
-    ) -> Event:
+    def event(self, type_: str, subject: str = "s", *, id_: str = "", source: str = "shop", **data: Any) -> Event:
         """A new event, by the wall clock of its sender."""
         self._ids += 1
         return Event(
@@ -189,22 +193,22 @@ class World:
             time=from_micros(self.wall()), data={"key": subject, **data},
         )  # fmt: skip
 
-    async def send(self, event: Event, *, partition: int | None = None) -> None:
+    async def send(self, event: Event) -> None:
         """Send it as a sender does: again and again until somebody says that it is safe."""
         data = event.encode()
         self.sent[event.identity] = data
-        while not await self._try(event, data, partition):
+        while not await self._try(data, 0):
             await asyncio.sleep(0.05 + self.work.random() * 0.5)
         self.acked[event.identity] = self.acked.get(event.identity, 0) + 1
 
-    async def _try(self, event: Event, data: bytes, partition: int | None) -> bool:
+    async def _try(self, data: bytes, partition: int) -> bool:
+        """One request to one node, and its answer if it comes. The door gives events a partition of its own choice."""
         alive = [node for node in self.nodes.values() if node.is_open]
         if not alive:
             return False
         node = alive[int(self.work.random() * len(alive))]
-        place = partition if partition is not None else partition_of(event.key, node.partitions)
         answer: asyncio.Future[bool] = self.loop.create_future()
-        self.loop.spawn(node.id, node.accept(Entry(place, data), answer), "accept")
+        self.loop.spawn(node.id, node.accept(Entry(partition, data), answer), "accept")
         try:
             async with asyncio.timeout(3):
                 return await answer
@@ -222,7 +226,7 @@ class World:
         fields = control.record(type_, id_, self.wall(), body)
         event = Event(id=id_, source=ENGINE, type=type_, time=from_micros(self.wall()))
         self.sent[event.identity] = fields
-        while not await self._try(event, fields, CONTROL):
+        while not await self._try(fields, CONTROL):
             await asyncio.sleep(0.05 + self.work.random() * 0.3)
         self.acked[event.identity] = 1
         return id_
@@ -259,7 +263,9 @@ def listen(world: World) -> None:
     """What the engine logs goes into the world's diary."""
 
     def keep(logger: Any, method: str, said: Any) -> Any:
-        world.note(method, node=NODE.get(), **{("log" if key == "event" else key): value for key, value in said.items()})
+        world.note(
+            method, node=NODE.get(), **{("log" if key == "event" else key): value for key, value in said.items()}
+        )
         raise structlog.DropEvent
 
     structlog.configure(processors=[keep], cache_logger_on_first_use=False)
