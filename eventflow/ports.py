@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Collection, Coroutine, Iterator
 
 Micros = int
 """Microseconds: since the Unix epoch for a point in time, else a duration."""
@@ -157,6 +157,12 @@ def later(seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
 def deadline(seconds: float | None) -> asyncio.Timeout:
     """An `async with` block that raises `TimeoutError` after `seconds`."""
     return asyncio.timeout(seconds)
+
+
+async def wait_for(tasks: Collection[asyncio.Task[Any]], seconds: float) -> None:
+    """Wait until all have ended, at most so long; neither cancels them nor raises what they raised."""
+    if tasks:
+        await asyncio.wait(tasks, timeout=seconds)
 
 
 async def in_thread(call: Callable[..., T], *args: Any) -> T:

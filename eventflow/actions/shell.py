@@ -52,7 +52,7 @@ class ShellRun(Action):
             code, stdout, stderr = await self._spawn(program, inputs, attempt, directory)
         if code != 0:
             tail = stderr.strip()[-400:] or stdout.strip()[-400:]
-            raise ActionError(f"{inputs.argv[0]} ended with exit code {code}: {tail}", code="exit")
+            raise ActionError(f"{inputs.argv[0]} ended with exit code {code}: {tail}", code="exit", retryable=True)
         outputs: dict[str, Any] = {"code": code, "stdout": stdout, "stderr": stderr}
         if inputs.parse == "json":
             outputs["json"] = _json(inputs.argv[0], stdout)

@@ -17,21 +17,18 @@ from typing import TYPE_CHECKING, Any, Self
 import structlog
 
 from eventflow import ports
+from eventflow.app.actions import Actions
 from eventflow.app.doors import Doors
 from eventflow.app.rooms import build_bus, build_store, make_private
+from eventflow.app.workflows import Workflows
 from eventflow.disk import Hold
 from eventflow.errors import EventflowError, NotFound, StorageError
 from eventflow.execute.executor import Executor
 from eventflow.execute.explain import explain as explain_run
-from eventflow.execute.inside import DOERS
 from eventflow.model import journal
-from eventflow.model import workflow as definitions
 from eventflow.model.event import Event, from_micros
 from eventflow.model.identity import partition_of
 from eventflow.model.record import Entry
-from eventflow.plugin import ActionContext
-from eventflow.plugin.action import Action
-from eventflow.plugin.registry import find
 from eventflow.route.explain import Explained, explain
 from eventflow.route.inputs import complete
 from eventflow.route.outbox import Outbox
@@ -40,11 +37,10 @@ from eventflow.route.router import Router
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eventflow.catalog import Loaded
     from eventflow.model.commit import Commit
     from eventflow.model.record import Ref
     from eventflow.model.run import Run
-    from eventflow.model.workflow import Catalogue, Workflow
+    from eventflow.model.workflow import Catalogue
     from eventflow.plugin import Bus, Store
     from eventflow.plugin.store import Admitted
     from eventflow.settings import Settings
@@ -52,6 +48,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("eventflow.app")
 HOUSEKEEPING = 60.0
 """Seconds between two rounds of retention."""
+LOOK = 1.0
+"""Seconds between two looks at the documents; a change is taken when two looks agree."""
 
 
 class Eventflow:
@@ -69,26 +67,26 @@ class Eventflow:
         """One process holds the embedded store, so the next one may take back the leases of the one before at once."""
         self.bus: Bus = build_bus(self.settings)
         self.store: Store = build_store(self.settings)
-        self.catalogue: Catalogue = definitions.Catalogue()
-        self.problems: Sequence[Any] = ()
+        self.actions = Actions(self.settings)
+        self.workflows = Workflows(self.settings, self.actions.known)
         self.addresses: dict[str, Any] = {}
         self.ended: asyncio.Event = asyncio.Event()
         """Set when the house is to be closed: by `drain`, or because a room failed (`failure`)."""
         self.failure: BaseException | None = None
         self._hold = Hold(Path(self.settings.data_dir))
-        self._actions: dict[str, Action] = {}
         self._tasks = ports.Tasks(self.room_failed)
         self._router = Router(
             self.bus, self.store, group=self.worker, zone=self.settings.timezone or "UTC", on_commit=self._committed
         )
         self._outbox = Outbox(self.bus, self.store, worker=self.worker)
         self._executor = Executor(
-            self.store, self._action, now=self.bus.now, worker=self.worker, secret=self._secret,
-            workflow=self._workflow, complete=complete, partitions=self.bus.partitions,
+            self.store, self.actions.get, now=self.bus.now, worker=self.worker, secret=self.actions.secret,
+            workflow=self.workflows.get, url=self.run_url, complete=complete, partitions=self.bus.partitions,
             halted=lambda: self._router.halted, said=self._outbox.wake,
             concurrency=self.settings.limits.in_flight,
         )  # fmt: skip
         self._doors = Doors(self) if doors else None
+        self._loops: list[asyncio.Task[None]] = []
         self._open = False
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -112,9 +110,12 @@ class Eventflow:
             await self._fix_partitions()
             await self.reload()
             self._tasks.spawn(self._executor.run(), "executor")
-            self._tasks.spawn(self._router.run(), "router")
-            self._tasks.spawn(self._outbox.run(), "outbox")
+            self._loops = [
+                self._tasks.spawn(self._router.run(), "router"),
+                self._tasks.spawn(self._outbox.run(), "outbox"),
+            ]
             self._tasks.spawn(self._keep_house(), "housekeeping")
+            self._tasks.spawn(self._watch(), "watch")
             if self._doors is not None:
                 self.addresses = await self._doors.open()
                 self._hold.tell(self.addresses["public"])
@@ -140,9 +141,11 @@ class Eventflow:
         if self._doors is not None:
             await self._doors.close()
         if self.failure is None:
+            seconds = self.settings.limits.drain / ports.SECOND * 0.8
             self._router.drain()
+            await self._executor.drain(seconds)
             self._outbox.drain()
-            await self._executor.drain(self.settings.limits.drain / ports.SECOND * 0.8)
+            await ports.wait_for(self._loops, seconds / 4)
         await self._let_go()
 
     async def _let_go(self) -> None:
@@ -184,66 +187,27 @@ class Eventflow:
             except StorageError as error:
                 log.warning("app.housekeeping", error=str(error))
 
-    # --- catalogue ---------------------------------------------------------------------------------------------------
+    # --- workflows ---------------------------------------------------------------------------------------------------
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The workflows in force."""
+        return self.workflows.in_force
 
     async def reload(self) -> None:
-        """Read the workflows and put what is right into force.
-
-        A document with an error leaves the definition that was in force before, if there was one; every problem is in
-        `problems` and in the log.
-        """
-        loaded = self.read_catalogue()
-        self.problems = loaded.problems
-        for problem in loaded.problems:
-            log.warning("catalogue.problem", problem=str(problem))
-        _, before = await self.store.catalogue()
-        texts = {id_: definitions.encode(one) for id_, one in loaded.workflows.items()}
-        texts |= {id_: before[id_] for id_ in loaded.held if id_ in before}
-        number = await self.store.activate(texts, self.bus.now())
-        self.catalogue = definitions.Catalogue(number, {id_: definitions.decode(one) for id_, one in texts.items()})
+        """Read the workflows again and put what is right into force; what is wrong is in `workflows.problems`."""
+        await self.workflows.activate(self.store, self.bus.now())
         self._router.wake()
-        log.info("catalogue.in_force", number=number, workflows=len(texts), held=sorted(loaded.held))
 
-    def read_catalogue(self) -> Loaded:
-        """What the folders of the settings hold, with every problem."""
-        from eventflow import catalog
-
-        known = catalog.Known(
-            action=self.known_action, secrets=frozenset(self.settings.secrets), timezone=self.settings.timezone
-        )
-        return catalog.load(
-            catalog.folders("workflows", [Path(folder) for folder in self.settings.workflows]),
-            known,
-            detectors=catalog.folders("detectors", [Path(folder) for folder in self.settings.detectors]),
-        )
-
-    def _workflow(self, id_: str) -> Workflow | None:
-        return self.catalogue.workflows.get(id_)
-
-    def _action(self, name: str) -> Action:
-        if name not in self._actions:
-            made = find("action", name, Action)  # type: ignore[type-abstract]
-            self._actions[name] = made(
-                ActionContext(
-                    egress_allow=tuple(self.settings.egress.allow),
-                    shell_allow=tuple(self.settings.shell.allow),
-                    directory=Path(self.settings.data_dir) / "work",
-                )
-            )
-        return self._actions[name]
-
-    def known_action(self, name: str) -> bool:
-        """Whether a workflow may use this action."""
-        try:
-            find("action", name, Action)  # type: ignore[type-abstract]
-        except EventflowError:
-            return name in DOERS
-        return True
-
-    def _secret(self, name: str) -> str:
-        if name not in self.settings.secrets:
-            raise NotFound(f"no secret {name!r}; give it in the settings: secrets: {{{name}: env:NAME}}")
-        return str(self.settings.secrets[name].text())
+    async def _watch(self) -> None:
+        """Reload when documents have changed on disk."""
+        while True:
+            await ports.sleep(LOOK)
+            try:
+                if self.workflows.changed():
+                    await self.reload()
+            except StorageError as error:
+                log.warning("app.reload", error=str(error))
 
     # --- events ------------------------------------------------------------------------------------------------------
 
@@ -251,6 +215,10 @@ class Eventflow:
         """Store events; back once they survive what the bus declares."""
         entries = [Entry(partition_of(event.key, self.bus.partitions), event.encode()) for event in events]
         await self.bus.publish(entries)
+
+    def run_url(self, run: str) -> str:
+        """Where a run can be looked at; empty without doors."""
+        return f"{self.addresses['private']}/api/v1/runs/{run}" if self.addresses else ""
 
     def event(self, type_: str, data: Any = None, *, source: str = "embedded", subject: str | None = None) -> Event:
         """A new event of now with an id of its own."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from eventflow.app import Eventflow
     from eventflow.settings import Settings
 
+SURVIVES = {"nothing": "nothing, not even our end", "process": "the end of this process", "power": "a power cut"}
+
 
 @click.command()
 @options
@@ -64,6 +66,6 @@ def _say(flow: Eventflow) -> None:
     """One line where people will look first."""
     click.echo(
         f"eventflow is ready: {flow.addresses['public']} for events, {flow.addresses['private']} for the API, "
-        f"{len(flow.catalogue.workflows)} workflows in force",
+        f"{len(flow.catalogue.workflows)} workflows in force; an accepted event survives {SURVIVES[flow.bus.survives]}",
         err=True,
     )

@@ -27,14 +27,14 @@ def command(door: Door, paths: tuple[Path, ...]) -> None:
     Exit code 0 when there is no error, 1 when there is one.
     """
     from eventflow import settings
-    from eventflow.app import Eventflow
+    from eventflow.app.actions import Actions
     from eventflow.catalog import Known, check, load
 
-    flow = Eventflow(settings.load(door.config), doors=False)
-    known = Known(action=flow.known_action, timezone=flow.settings.timezone)
+    chosen = settings.load(door.config)
+    known = Known(action=Actions(chosen).known, secrets=frozenset(chosen.secrets), timezone=chosen.timezone)
     problems: list[Problem] = []
     count = 0
-    for path in paths or [Path(folder) for folder in flow.settings.workflows]:
+    for path in paths or [Path(folder) for folder in chosen.workflows]:
         if path.is_dir():
             loaded = load([path], known)
             problems += loaded.problems

@@ -1,0 +1,73 @@
+"""The workflows in force: read from the settings' folders, activated in the store, read again when they change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from eventflow import catalog
+from eventflow.model.workflow import Catalogue, decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from eventflow.catalog import Loaded, Problem
+    from eventflow.model.event import Micros
+    from eventflow.model.workflow import Workflow
+    from eventflow.plugin import Store
+    from eventflow.settings import Settings
+
+log = structlog.get_logger("eventflow.app")
+
+
+class Workflows:
+    """What the folders hold and what of it is in force."""
+
+    def __init__(self, settings: Settings, known_action: Callable[[str], bool]) -> None:
+        """Nothing is read yet."""
+        self._settings = settings
+        self._known = catalog.Known(
+            action=known_action, secrets=frozenset(settings.secrets), timezone=settings.timezone
+        )
+        self._watch: catalog.Watch | None = None
+        self.in_force = Catalogue()
+        self.problems: Sequence[Problem] = ()
+
+    def get(self, id_: str) -> Workflow | None:
+        """The newest definition of a workflow."""
+        return self.in_force.workflows.get(id_)
+
+    def read(self) -> Loaded:
+        """What the folders hold now, with every problem."""
+        return catalog.load(
+            catalog.folders("workflows", [Path(folder) for folder in self._settings.workflows]),
+            self._known,
+            detectors=catalog.folders("detectors", [Path(folder) for folder in self._settings.detectors]),
+        )
+
+    def changed(self) -> bool:
+        """Whether documents have changed on disk since they were read, and lie still."""
+        return self._watch is not None and self._watch.changed()
+
+    async def activate(self, store: Store, now: Micros) -> None:
+        """Read them and put what is right into force.
+
+        A document with an error leaves the definition that was in force before, if there was one; every problem is in
+        `problems` and in the log.
+        """
+        if self._watch is None:
+            folders = [*self._settings.workflows, *self._settings.detectors]
+            self._watch = catalog.Watch([Path(folder) for folder in folders])
+        loaded = self.read()
+        self.problems = loaded.problems
+        for problem in loaded.problems:
+            say = log.info if problem.severity == "note" else log.warning
+            say("catalogue.problem", problem=str(problem))
+        _, before = await store.catalogue()
+        texts = {id_: encode(one) for id_, one in loaded.workflows.items()}
+        texts |= {id_: before[id_] for id_ in loaded.held if id_ in before}
+        number = await store.activate(texts, now)
+        self.in_force = Catalogue(number, {id_: decode(text) for id_, text in texts.items()})
+        log.info("catalogue.in_force", number=number, workflows=len(texts), held=sorted(loaded.held))
