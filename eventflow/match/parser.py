@@ -263,6 +263,8 @@ class _Parser:
             self.at -= 1
         items: list[Node] = []
         optionals: list[int] = []
+        if self.token.kind == "," and self.tokens[self.at + 1].kind == "]":  # the grammar allows it
+            self.take()
         while self.token.kind != "]" or (opener.kind == "[?" and not items):
             if self.token.kind == "?" or (opener.kind == "[?" and not items):
                 self.take()
@@ -283,6 +285,8 @@ class _Parser:
         optionals: list[int] = []
         if self.token.kind == "{" and not keys:  # a map is never a key
             self.unexpected("a key")
+        if self.token.kind == "," and self.tokens[self.at + 1].kind == "}":
+            self.take()
         while self.token.kind != "}" or (opener.kind == "{?" and not keys):
             if self.token.kind == "?" or (opener.kind == "{?" and not keys):
                 self.take()
