@@ -109,7 +109,7 @@ class Listener:
         """End the connections whose header is overdue."""
         overdue = ports.boot() - int(self.limits.header_seconds * ports.SECOND)
         for connection in [late for late, since in self.waiting.items() if since < overdue]:
-            connection.turn_away(_LATE)
+            connection.turn_away(_LATE, linger=True)
         self._sweep = ports.later(SWEEP, self._look)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -186,14 +186,24 @@ class _Connection(RequestHandler):
             self._listener.waiting[self] = ports.boot()
         super().data_received(data)
 
-    def turn_away(self, answer: bytes) -> None:
-        """Say the last word and close."""
+    def turn_away(self, answer: bytes, *, linger: bool = False) -> None:
+        """Say the last word and close.
+
+        With `linger` what still comes is read and thrown away for a moment: a connection that is closed with unread
+        bytes in it is reset, and the reset may overtake the answer.
+        """
         self._turned_away = True
         self._listener.waiting.pop(self, None)
-        if self.transport is not None:
-            with contextlib.suppress(Exception):
-                self.transport.write(answer)
-            self.force_close()
+        transport = self.transport
+        if transport is None:
+            return
+        with contextlib.suppress(Exception):
+            transport.write(answer)
+            if linger and transport.can_write_eof():
+                transport.write_eof()
+                ports.later(LINGER, self.force_close)
+                return
+        self.force_close()
 
     def handle_error(
         self,
