@@ -2,9 +2,9 @@
 
     python bench/match_index.py [--quick]
 
-"selective" triggers each name one of 200 services, "broad" ones do not; 4 to 7 conjuncts each, one in five with a part that no index
-can look up. Limits and index alternate in the same run; CPU time, median of passes. Also: decoding and matching together, time to
-build, memory, the projection against orjson.loads.
+"selective" triggers each name one of 200 services, "broad" ones do not; 4 to 7 conjuncts each, one in five with a part
+that no index can look up. Limits and index alternate in the same run; CPU time, median of passes. Also: decoding and
+matching together, time to build, memory, the projection against orjson.loads.
 """
 
 from __future__ import annotations
@@ -61,18 +61,35 @@ def events(count: int) -> list[dict[str, Any]]:
 def event(r: Random) -> dict[str, Any]:
     data = {
         "host": f"{r.choice(['web', 'db', 'cache', 'api', 'queue'])}-{r.randrange(400):03d}.eu-west-1.example.net",
-        "severity": r.choice(["critical", "high", "medium", "low", "info"]), "cpu": round(r.uniform(0, 100), 2), "mem": round(r.uniform(0, 100), 2),
-        "load": [round(r.uniform(0, 8), 2) for _ in range(3)], "service": f"svc-{r.randrange(200)}", "region": r.choice(["eu-west-1", "us-east-1"]),
-        "labels": {"team": r.choice(["core", "edge", "data", "pay"]), "env": r.choice(["prod", "stage"]), "rack": f"r{r.randrange(64)}", "version": "1.2.3"},
-        "metrics": {f"m{k}": round(r.uniform(0, 1000), 3) for k in range(12)}, "tags": [f"tag{r.randrange(500)}" for _ in range(6)],
-        "firing": r.random() < 0.5, "count": r.randrange(10000), "runbook": None,
-    }  # fmt: skip
+        "severity": r.choice(["critical", "high", "medium", "low", "info"]),
+        "cpu": round(r.uniform(0, 100), 2),
+        "mem": round(r.uniform(0, 100), 2),
+        "load": [round(r.uniform(0, 8), 2) for _ in range(3)],
+        "service": f"svc-{r.randrange(200)}",
+        "region": r.choice(["eu-west-1", "us-east-1"]),
+        "labels": {
+            "team": r.choice(["core", "edge", "data", "pay"]),
+            "env": r.choice(["prod", "stage"]),
+            "rack": f"r{r.randrange(64)}",
+            "version": "1.2.3",
+        },
+        "metrics": {f"m{k}": round(r.uniform(0, 1000), 3) for k in range(12)},
+        "tags": [f"tag{r.randrange(500)}" for _ in range(6)],
+        "firing": r.random() < 0.5,
+        "count": r.randrange(10000),
+        "runbook": None,
+    }
     data["summary"] = ("CPU above limit for host; " * 60)[: max(0, 1024 - len(orjson.dumps(data)) - 13)]
     return {
-        "specversion": "1.0", "id": f"{r.randrange(2**60):016x}", "source": f"/alerts/prom/{r.randrange(20)}",
-        "type": r.choice(["alert", "alert", "git.push", "slack.command", "email"]), "subject": f"host/{r.randrange(400)}",
-        "time": "2026-03-01T12:00:00.123456Z", "datacontenttype": "application/json", "data": data,
-    }  # fmt: skip
+        "specversion": "1.0",
+        "id": f"{r.randrange(2**60):016x}",
+        "source": f"/alerts/prom/{r.randrange(20)}",
+        "type": r.choice(["alert", "alert", "git.push", "slack.command", "email"]),
+        "subject": f"host/{r.randrange(400)}",
+        "time": "2026-03-01T12:00:00.123456Z",
+        "datacontenttype": "application/json",
+        "data": data,
+    }
 
 
 def passes(run: Any, items: list[Any], least: float) -> float:
@@ -121,9 +138,15 @@ def generated(index: Index) -> Any:
 def main(sizes: tuple[int, ...], rounds: int) -> None:
     items = events(400)
     lines = [orjson.dumps(e) for e in items]
-    print(f"# python {sys.version.split()[0]}; events of {sum(map(len, lines)) // len(lines)} bytes; µs per event, median of {rounds} alternating passes")
+    print(
+        f"# python {sys.version.split()[0]}; events of {sum(map(len, lines)) // len(lines)} bytes; "
+        f"µs per event, median of {rounds} alternating passes"
+    )
     for kind in ("selective", "broad"):
-        print(f"{kind:10s} triggers  hits/event    index  decode+match    chain  generated   build ms  memory MB  projection÷loads")
+        print(
+            f"{kind:10s} triggers  hits/event    index  decode+match    chain  generated"
+            "   build ms  memory MB  projection÷loads"
+        )
         for size in sizes:
             row(kind, size, items, lines, rounds)
 
@@ -160,7 +183,8 @@ def row(kind: str, size: int, items: list[Any], lines: list[bytes], rounds: int)
     mid = {name: statistics.median(v) if v else float("nan") for name, v in figures.items()}
     ratio = statistics.median(a / b for a, b in zip(figures["read"], figures["loads"], strict=True))
     print(
-        f"{'':10s} {size:8d} {sum(map(len, wanted)) / len(wanted):11.2f} {mid['index']:8.2f} {mid['both']:13.2f} {mid['chain']:8.1f} {mid['generated']:10.2f}"
+        f"{'':10s} {size:8d} {sum(map(len, wanted)) / len(wanted):11.2f} {mid['index']:8.2f} {mid['both']:13.2f}"
+        f" {mid['chain']:8.1f} {mid['generated']:10.2f}"
         f" {build * 1e3:10.1f} {memory(entries, items):10.1f} {ratio:10.2f}"
     )
 

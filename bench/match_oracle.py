@@ -11,10 +11,9 @@ import math
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -26,10 +25,23 @@ from eventflow.match import Env, EvaluationError, ExpressionError, Limits
 from eventflow.match import compile as compiled
 from eventflow.match.values import kind_of, map_items, nanos_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 TYPES = {
-    "BOOL": "bool", "INT": "int", "UINT": "uint", "DOUBLE": "double", "STRING": "string", "BYTES": "bytes", "NULL": "null",
-    "TIMESTAMP": "timestamp", "DURATION": "duration", "TYPE": "type", "LIST": "list", "MAP": "map",
-}  # fmt: skip
+    "BOOL": "bool",
+    "INT": "int",
+    "UINT": "uint",
+    "DOUBLE": "double",
+    "STRING": "string",
+    "BYTES": "bytes",
+    "NULL": "null",
+    "TIMESTAMP": "timestamp",
+    "DURATION": "duration",
+    "TYPE": "type",
+    "LIST": "list",
+    "MAP": "map",
+}
 
 
 def oracle_env() -> Any:
@@ -82,7 +94,7 @@ def theirs(env: Any, text: str, values: dict[str, Any]) -> Any:
         if kind.lower() in {"int", "uint", "double"}:
             return (kind.lower(), normal(value))
         return ("", normal(value))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the oracle has no value
         return ("error", f"{type(error).__name__}: {str(error)[:80]}")
 
 
@@ -142,7 +154,8 @@ def main(count: int, seed: int) -> None:
         what = verdict(exact, other)
         tally[what] += 1
         if not what.startswith("both") and other[0] != "crash":
-            label = f"{what}: {exact[3][:40] if exact[0] == 'error' else ''} | {other[1][:60] if other[0] == 'error' else ''}"
+            ours_says = exact[3][:40] if exact[0] == "error" else ""
+            label = f"{what}: {ours_says} | {other[1][:60] if other[0] == 'error' else ''}"
             shown[label] += 1
             if shown[label] <= 2 and len(shown) < 400:
                 print(f"{label}\n    {text}\n    ours {exact}\n    theirs {other}")

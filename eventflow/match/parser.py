@@ -277,14 +277,23 @@ class _Parser:
         return ListOf(opener.start, self.take().end, items, optionals)
 
     def map_literal(self) -> Node:
+        start = self.at
+        try:
+            return self.pairs()
+        except ExpressionError:
+            following = self.tokens[start + 1]
+            if following.kind == "{":  # more likely somebody writes {{ }} than a map whose key is a map
+                self.at = start + 1
+                self.unexpected("a key")
+            raise
+
+    def pairs(self) -> Node:
         opener = self.take()
         if opener.kind == "{?":
             self.at -= 1
         keys: list[Node] = []
         values: list[Node] = []
         optionals: list[int] = []
-        if self.token.kind == "{" and not keys:  # a map is never a key
-            self.unexpected("a key")
         if self.token.kind == "," and self.tokens[self.at + 1].kind == "}":
             self.take()
         while self.token.kind != "}" or (opener.kind == "{?" and not keys):
