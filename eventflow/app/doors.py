@@ -205,6 +205,7 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(
         body=given.body,
         unpacked=given.decompressed,
+        batch=given.batch,
         depth=given.depth,
         header=given.headers,
         header_fields=given.fields,
