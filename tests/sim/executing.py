@@ -82,7 +82,7 @@ async def _answer(stage: Stage, run: str, path: str, visit: int, deadline: int) 
     world = stage.world
     left = (deadline - world.wall()) / SECOND
     by_then = (left * world.work.random(), left - 0.03 + world.work.random() * 0.06, left + world.work.random(), None)
-    wait = one_of(world, by_then)
+    wait = one_of(world, (*by_then, by_then[1], by_then[1]))
     if wait is None:
         return
     await asyncio.sleep(max(0.0, wait))

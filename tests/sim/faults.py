@@ -17,6 +17,7 @@ import pytest
 from eventflow.buses.sqlite import SqliteBus
 from eventflow.errors import Fenced, StorageBusy, StorageFull
 from eventflow.execute import calls, decisions, fold, waiting
+from eventflow.execute.turn import Turn
 from eventflow.model.journal import Finished, encode
 from eventflow.model.run import TERMINAL
 from eventflow.route import router
@@ -205,6 +206,7 @@ def lease_ignored(patch: Patch) -> None:
         return row
 
     patch.setattr(journal, "_held", anybody)
+    _bound(patch)
 
 
 def retry_after_a_terminal_entry(patch: Patch) -> None:
@@ -271,6 +273,19 @@ def a_write_of_0_rows_accepted(patch: Patch) -> None:
     for module in (journal, ending, inbox, ledger):
         patch.setattr(module, "exactly", lambda db, number, what: None)
     patch.setattr(journal, "_held", unchecked)
+    _bound(patch)
+
+
+def _bound(patch: Patch) -> None:
+    """A journal that two have written makes no sense, and `advance` may go round in it: end that, and go on."""
+    write = Turn.write
+
+    def bounded(self: Turn, entry: Any) -> None:
+        if len(self.progress.entries) > 1_000:
+            raise RuntimeError("a turn that does not end")
+        write(self, entry)
+
+    patch.setattr(Turn, "write", bounded)
 
 
 FAULTS = (

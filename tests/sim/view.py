@@ -62,6 +62,13 @@ class View:
         )
         return [f"{number} runs in {places} places of {group!r}" for group, number, places in self.rows(occupied)]
 
+    def is_busy(self) -> bool:
+        """Whether there are open runs."""
+        try:
+            return bool(self.rows("SELECT 1 FROM run WHERE ended IS NULL LIMIT 1"))
+        except apsw.SQLError:  # the tables are just being made
+            return False
+
     def ends(self) -> dict[int, int]:
         """Partition → the offset after its last record."""
         if self.house.broker is not None:

@@ -143,7 +143,7 @@ class World:
             self.loop.dead.add(node.id)
             self.loop.frozen.pop(node.id, None)
             self.causes.append((self.boot(), name, "kill"))
-            busy = self.view is not None and bool(self.view.rows("SELECT 1 FROM run WHERE ended IS NULL LIMIT 1"))
+            busy = self.view is not None and self.view.is_busy()
             self.met += busy or len(self.acked) < len(self.sent)
             self.note("kill", node=node.id, why=why, busy=busy)
             node.died.set()
