@@ -24,8 +24,10 @@ from eventflow.match import compile as compiled
 VERSION = re.compile("^v[0-9]+")
 FILTERS = [
     (
-        "event.type == 'alert' && event.data.severity in ['critical', 'high'] && event.data.cpu > 90.0 "
-        "&& event.data.host.startsWith('web')",
+        (
+            "event.type == 'alert' && event.data.severity in ['critical', 'high'] && event.data.cpu > 90.0 "
+            "&& event.data.host.startsWith('web')"
+        ),
         lambda e: (
             e["type"] == "alert"
             and (d := e["data"])["severity"] in {"critical", "high"}

@@ -7,7 +7,7 @@ of types are as well covered as values.
 
 from __future__ import annotations
 
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from random import Random
@@ -303,7 +303,8 @@ def _binary(random: Random, kind: str, depth: int) -> str:
             terms = [expression(random, "bool", depth - 1) for _ in range(random.choice((2, 2, 3)))]
             return "(" + f" {op} ".join(terms) + ")"
         if op == "in":
-            return f"({expression(random, 'dyn', depth - 1)} in {expression(random, random.choice(('list', 'map')), depth - 1)})"
+            item = expression(random, "dyn", depth - 1)
+            return f"({item} in {expression(random, random.choice(('list', 'map')), depth - 1)})"
         inner = random.choice(
             ("int", "double", "string", "uint", "bytes", "timestamp", "duration", "list", "map", "dyn", "null", "bool")
         )

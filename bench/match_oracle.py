@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
