@@ -186,8 +186,12 @@ class LedgerTests(StoreSuite):
             await house.store.activate({OTHER.id: encode(OTHER)}, T0)
             await house.store.prune(house.now, house.now)
             assert await house.store.catalogue(1) == (1, DEFINITIONS)
+            assert await house.store.catalogue(2) == (2, {})  # somebody may just be taking it over
+            await house.commit(checkpoint=Checkpoint({}, 2))
+            await house.store.prune(house.now, house.now)
             with pytest.raises(NotFound):
-                await house.store.catalogue(2)
+                await house.store.catalogue(1)
+            assert await house.store.catalogue(2) == (2, {})
             assert await house.store.catalogue() == (3, {OTHER.id: encode(OTHER)})
 
     async def test_a_setting_is_fixed_at_the_first_start(self, tmp_path: Path) -> None:

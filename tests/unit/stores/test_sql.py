@@ -21,8 +21,6 @@ SCANS = {
     ("history", "tally"): "one row for each workflow and status",
     ("history", "count_open"): "an index of open runs, for people",
     ("retention", "arrival_definitions"): "an index, at retention",
-    ("retention", "delete_entries"): "as many rows as catalogues are kept",
-    ("retention", "delete_catalogues"): "as many rows as catalogues are kept",
     ("retention", "delete_definitions"): "definitions and an index of runs, at retention",
 }
 """Statements that may read a table or an index from one end, and why that is short or seldom."""

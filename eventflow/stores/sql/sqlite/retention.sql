@@ -58,11 +58,11 @@ DELETE FROM arrival WHERE id IN (SELECT id FROM arrival WHERE definition = ? AND
 
 -- name: delete_entries
 DELETE FROM catalogue_entry
-WHERE number < (SELECT max(number) FROM catalogue) AND number NOT IN (SELECT catalogue FROM partition);
+WHERE number < (SELECT max(number) FROM catalogue) AND number < (SELECT min(catalogue) FROM partition);
 
 -- name: delete_catalogues
 DELETE FROM catalogue
-WHERE number < (SELECT max(number) FROM catalogue) AND number NOT IN (SELECT catalogue FROM partition);
+WHERE number < (SELECT max(number) FROM catalogue) AND number < (SELECT min(catalogue) FROM partition);
 
 -- name: delete_definitions
 DELETE FROM definition
