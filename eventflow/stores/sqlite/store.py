@@ -63,9 +63,11 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Finish what was begun and let go; safe to call twice."""
-        self._writer.close()
-        self._database.close()
-        self._hold.release()
+        try:
+            self._writer.close()
+            self._database.close()
+        finally:
+            self._hold.release()
 
     def _read(self, work: Callable[[Sql], T]) -> T:
         """Do `work` on what is committed."""
