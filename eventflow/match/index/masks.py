@@ -77,6 +77,7 @@ class Masks:
                 self._group(key, place, lines, fresh, names)
             elif kind == "values":
                 self._values(key, place, lines, fresh, names)
+                continue
             else:
                 x = place.load(key, lines, " ", fresh)
                 name = self._name(self.refusals[key].every, names)
@@ -156,6 +157,7 @@ class Masks:
             word = "elif"
         general = f"k = {self._name(values.look, names)}({x}); m &= k[0]; a |= k[1]"
         lines.append(f"{space}else: {general}" if word == "elif" else f"{space}{general}")
+        lines.append(f"{space}if not m: return")
 
     def _prefixed(self, values: Values, x: str, names: dict[str, Any]) -> str:
         if len(values.starts) > _LENGTHS:
