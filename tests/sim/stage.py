@@ -163,9 +163,9 @@ class Result:
         self.trace, self.steps = world.loop.trace, world.loop.steps
         self.lived = dict(world.lived)
         self.seconds = world.loop.now - 1_000
-        self.runs, self.calls, self.acked = stage.runs, len(world.calls), len(world.acked)
+        self.runs, self.called, self.acked = stage.runs, world.calls, len(world.acked)
         self.kills, self.met = sum(what == "kill" for _, _, what in world.causes), world.met
-        self.said = world.said
+        self.said = list(world.said)
 
 
 def simulate(

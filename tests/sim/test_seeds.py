@@ -14,7 +14,7 @@ MANY = int(os.environ.get("EVENTFLOW_SIM_SEEDS", "200"))
 
 def play(scenario, seeds):
     broken = {seed: found for seed in seeds if (found := simulate(scenario, seed).violations)}
-    assert broken == {}, f"python -m pytest tests/sim -k replay; see docs/explanation/simulation.md: {broken}"
+    assert broken == {}, f"python tests/sim/replay.py {scenario} <seed> tells what happened: {broken}"
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
