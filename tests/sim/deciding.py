@@ -149,16 +149,26 @@ def reload_files(version: int = 0) -> dict[str, Workflow]:
     return files(*made)
 
 
+def moving_files(version: int = 0) -> dict[str, Workflow]:
+    """The key changes with every edit, so that state moves to another partition and forwards meet newer rules."""
+    key = ("event.subject", "event.data.key", "event.data.n")[version % 3]
+    return files(
+        workflow("moves", call("one"), version=str(version), on=on("order.*", key=key, cooldown=2 * SECOND)),
+        workflow("stays", call("one"), on=on("order.*", key="event.subject", limit=(Limit(2, 3 * SECOND),))),
+        workflow("bare", call("one"), version=str(version), on=on("order.made")),
+    )
+
+
 async def _edit(stage: Stage) -> None:
     """Files are edited, now and then twice in no time, and the process often dies of it."""
     world = stage.world
     for version in (1, 2, 3):
         await asyncio.sleep(world.work.random() * one_of(world, (0.2, 3.5, 3.5)))
         stage.files.pop("sometimes", None)
-        await stage.reload(**reload_files(version))
+        await stage.reload(**stage.scenario.files(version))
         if world.work.random() < 0.5:
             await asyncio.sleep(world.work.random() * 0.3)
-            world.kill("n", "after an edit")
+            world.kill(stage.nodes[0].name, "after an edit")
 
 
 async def reload_work(stage: Stage) -> None:
@@ -167,11 +177,16 @@ async def reload_work(stage: Stage) -> None:
     for _ in range(some(stage, 20)):
         await asyncio.sleep(world.work.random() * 0.7)
         subject = f"s{int(world.work.random() * 2)}"
-        await world.send(world.event(one_of(world, ("order.made", "order.paid")), subject, n=one_of(world, (0, 1, 2))))
+        event = world.event(one_of(world, ("order.made", "order.paid")), subject, n=one_of(world, (0, 1, 2)))
+        event = msgspec.structs.replace(event, extensions={"partitionkey": f"p{int(world.work.random() * 9)}"})
+        await world.send_all(*[event] * (1 + (world.work.random() < 0.2)))
     await editing
 
 
 RELOAD = Scenario("reload", reload_files, reload_work, horizon=10.0, kills=3)
+MOVING = Scenario(
+    "moving", moving_files, reload_work, nodes=("a", "b"), partitions=3, shared=True, horizon=10.0, kills=2
+)
 
 
-SCENARIOS = (DOUBLES, TIMERS, *KEYED, ZOMBIES, RELOAD, FULL, RETENTION)
+SCENARIOS = (DOUBLES, TIMERS, *KEYED, ZOMBIES, RELOAD, MOVING, FULL, RETENTION)

@@ -127,11 +127,13 @@ class Stage:
 
     @property
     def matching(self) -> list[tuple[str, Trigger]]:
-        """The event triggers that were in force all the time and choose by the type alone."""
-        if len(self.world.catalogues) != 1:
-            return []
-        triggers = [(w.id, t) for w in self.files.values() if w.enabled for t in w.triggers]
-        return [(id_, t) for id_, t in triggers if t.selector is not None and t.selector.filter is None]
+        """The event triggers that were in force, the same, all the time and choose by the type alone."""
+        everywhere = list(self.world.catalogues.values())
+        triggers = [(w.id, t) for w in self.files.values() if w.enabled for t in w.triggers if t.selector is not None]
+        return [
+            (id_, trigger) for id_, trigger in triggers
+            if trigger.selector.filter is None and all(id_ in c and trigger in c[id_].triggers for c in everywhere)
+        ]  # fmt: skip
 
     @property
     def always(self) -> list[tuple[str, Trigger]]:
