@@ -64,6 +64,7 @@ class Index:
             return self.node.build_whole(Reader(shape), cls, names)
         run = self.node.build(Reader(shape))
         ids, other, split = self._ids, self._first, self._split
+        same = ids == list(range(len(ids)))
 
         def match(event: Any) -> Matched:
             if event.__class__ is not cls:
@@ -78,7 +79,7 @@ class Index:
             if split:
                 out = list(set(out))
             out.sort()
-            return Matched([ids[n] for n in out], [])
+            return Matched(out if same else [ids[n] for n in out], [])
 
         return match
 

@@ -180,12 +180,12 @@ class Masks:
 
 
 def _take(mask: int, things: Sequence[Any], into: list[Any]) -> None:
-    """Append the things whose bits are set, in their order."""
+    """Append the things whose bits are set, in any order."""
     if mask.bit_count() < _FEW:
         while mask:
-            low = mask & -mask
-            into.append(things[low.bit_length() - 1])
-            mask ^= low
+            n = mask.bit_length() - 1
+            into.append(things[n])
+            mask ^= 1 << n
         return
     text = bin(mask)[:1:-1]
     at = text.find("1")

@@ -60,7 +60,8 @@ class Settling:
                 elif value is not False:
                     errors.append((one.position, not_bool(value, one.rest.tree.start)))
         out.sort()
-        errors.sort(key=lambda pair: pair[0])
+        if errors:
+            errors.sort(key=lambda pair: pair[0])
         ids = self.ids
         return Matched([ids[n] for n in out], [(ids[n], error) for n, error in errors])
 
