@@ -73,8 +73,8 @@ class HttpRequest(Action):
 
     async def run(self, inputs: Any, attempt: Attempt) -> dict[str, Any]:
         """Send it once and read the answer."""
-        body = _body(inputs)
         try:
+            body = _body(inputs)
             async with self._session.request(
                 inputs.method,
                 inputs.url,
@@ -88,7 +88,7 @@ class HttpRequest(Action):
             raise ActionError(str(error), code="egress") from error
         except TimeoutError as error:
             raise ActionError(f"no answer from {_host(inputs.url)} in time", code="timeout", retryable=True) from error
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, orjson.JSONEncodeError, ValueError) as error:
             raise ActionError(f"the request cannot be sent: {error}", code="request") from error
         except (aiohttp.ClientError, OSError) as error:
             denied = _denied(error)
@@ -155,7 +155,10 @@ def _authorization(auth: str | dict[str, Any] | None) -> dict[str, str]:
 def _signature(secret: str, key: str, body: bytes) -> dict[str, str]:
     """Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, base64, version 1."""
     stamp = str(ports.wall() // ports.SECOND)
-    raw = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+    written = secret.removeprefix("whsec_")
+    raw = base64.b64decode(written, validate=True) if written != secret else secret.encode()
+    if not raw:
+        raise ActionError("sign is an empty secret; anybody could sign with it", code="request")
     signed = hmac.digest(raw, f"{key}.{stamp}.".encode() + body, "sha256")
     return {
         "webhook-id": key,

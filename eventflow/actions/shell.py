@@ -19,6 +19,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from eventflow import ports
 from eventflow.errors import ActionError
 from eventflow.plugin import Action, Attempt
 
@@ -86,29 +87,44 @@ class ShellRun(Action):
             yield Path(fresh)
 
     async def _spawn(self, program: str, inputs: Any, attempt: Attempt, cwd: Path) -> tuple[int, str, str]:
-        environment = {"PATH": PATH, "LANG": "C.UTF-8", "IDEMPOTENCY_KEY": attempt.idempotency_key}
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *[program, *inputs.argv[1:]],
-                cwd=cwd,
-                env=environment | dict(attempt.env) | inputs.env,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-                close_fds=True,
-            )
-        except (OSError, ValueError) as error:
-            raise ActionError(f"{inputs.argv[0]} could not be started: {error}", code="start") from error
+        process = await self._start(program, inputs, attempt, cwd)
         assert process.stdout is not None  # noqa: S101 - for the type checker: both are pipes
         assert process.stderr is not None  # noqa: S101
         try:
             stdout, stderr = await asyncio.gather(_read(process.stdout), _read(process.stderr))
             return await process.wait(), stdout, stderr
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await _end(process)
+
+    async def _start(self, program: str, inputs: Any, attempt: Attempt, cwd: Path) -> asyncio.subprocess.Process:
+        """The program under way. Who is cancelled meanwhile waits for the start: half started it would run on alone."""
+        environment = {"PATH": PATH, "LANG": "C.UTF-8", "IDEMPOTENCY_KEY": attempt.idempotency_key}
+        start = asyncio.create_subprocess_exec(
+            *[program, *inputs.argv[1:]],
+            cwd=cwd,
+            env=environment | dict(attempt.env) | inputs.env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            close_fds=True,
+        )
+        starting = ports.Tasks().spawn(start, "shell.run")
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            with contextlib.suppress(OSError, ValueError):
+                await _end(await starting)
+            raise
+        except (OSError, ValueError) as error:
+            raise ActionError(f"{inputs.argv[0]} could not be started: {error}", code="start") from error
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill whatever is left of its group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 async def _read(stream: asyncio.StreamReader) -> str:

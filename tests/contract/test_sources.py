@@ -1,0 +1,83 @@
+"""Every built-in source against the one contract, by each way to be authentic."""
+
+import base64
+import hmac
+
+import pytest
+
+from eventflow.plugin import Delivery, SourceContext
+from eventflow.sources.webhook import Webhook
+from eventflow.testing import SourceContract
+
+RECEIVED = 1_700_000_000_000_000
+
+
+def delivery(body, **headers):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Delivery(method="POST", path="/in/shop", query={}, headers=named, body=body, received=RECEIVED)
+
+
+class WebhookContract(SourceContract):
+    """What the ways have in common."""
+
+    auth = {}  # noqa: RUF012 - one line each below
+    bodies = (b'{"a": 1}', b"[]", b"\xff", b"[" * 100_000, b'{"a": 1, "a": 2}', b"1e999", b'"\\ud800"')
+
+    def source(self, secrets):
+        return Webhook(SourceContext("shop", {"auth": self.auth}, secrets))
+
+
+class TestBearer(WebhookContract):
+    auth = {"scheme": "bearer"}  # noqa: RUF012
+
+    def authentic(self, body, secret):
+        return delivery(body, authorization=f"Bearer {secret.decode()}", content_type="application/json")
+
+
+class TestTokenInAHeader(WebhookContract):
+    auth = {"scheme": "bearer", "header": "X-Gitlab-Token"}  # noqa: RUF012
+
+    def authentic(self, body, secret):
+        return delivery(body, x_gitlab_token=secret.decode(), content_type="application/json")
+
+
+class TestHmacInHex(WebhookContract):
+    auth = {"scheme": "hmac", "header": "X-Hub-Signature-256", "prefix": "sha256="}  # noqa: RUF012
+
+    def authentic(self, body, secret):
+        signature = hmac.new(secret, body, "sha256").hexdigest()
+        return delivery(body, x_hub_signature_256=f"sha256={signature}", content_type="application/json")
+
+
+class TestHmacInBase64(WebhookContract):
+    auth = {"scheme": "hmac", "header": "X-Signature", "encoding": "base64"}  # noqa: RUF012
+
+    def authentic(self, body, secret):
+        signature = base64.b64encode(hmac.digest(secret, body, "sha256")).decode()
+        return delivery(body, x_signature=signature, content_type="application/json")
+
+
+class TestStandardWebhooks(WebhookContract):
+    auth = {"scheme": "standard-webhooks"}  # noqa: RUF012
+
+    def source(self, secrets):
+        return super().source([b"whsec_" + base64.b64encode(secret) for secret in secrets])
+
+    def authentic(self, body, secret):
+        id_, stamp = "msg_1", str(RECEIVED // 1_000_000)
+        signature = base64.b64encode(hmac.digest(secret, f"{id_}.{stamp}.".encode() + body, "sha256")).decode()
+        return delivery(
+            body, webhook_id=id_, webhook_timestamp=stamp, webhook_signature=f"v1,{signature}",
+            content_type="application/json",
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("minutes", [-6, 6])
+    def test_an_old_or_early_signature_does_not_open(self, minutes):
+        """A delivery that was overheard is of no use later."""
+        secret = b"new-secret-0123456789abcdef"
+        late = self.authentic(b"{}", secret)
+        late = Delivery(
+            method="POST", path=late.path, query={}, headers=late.headers, body=late.body,
+            received=RECEIVED + minutes * 60_000_000,
+        )  # fmt: skip
+        self._refused(self.source([secret]), late)
