@@ -9,12 +9,9 @@ outside buries nothing, unless that happens three times in the moments between o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from eventflow import ports
-
-if TYPE_CHECKING:
-    from eventflow.plugin.store import Ledger
 
 DEATHS: Final = 2
 """So many processes died here before we go one record at a time."""
@@ -22,10 +19,18 @@ TRIES: Final = 3
 """So often a record is begun alone."""
 
 
+class Settings(Protocol):
+    """Where marks are made: a ledger, or somebody patient before it."""
+
+    async def setting(self, name: str, value: str) -> str:
+        """See `Ledger.setting`."""
+        ...
+
+
 class Marks:
     """Marks of one process, kept in the store's settings, which keep whatever was written first."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Settings) -> None:
         """Mark as a process of its own."""
         self._ledger = ledger
         self._token = ports.random_bytes(8).hex()

@@ -65,6 +65,17 @@ class Patient:
                 self.waiting = ""
                 return
 
+    async def setting(self, name: str, value: str) -> str:
+        """The value first written under `name`; waits as long as it cannot be written."""
+        while True:
+            try:
+                kept = await self._store.setting(name, value)
+            except (StorageFull, StorageBusy) as error:
+                await self._pause(error, "the store does not take a mark")
+            else:
+                self.waiting = ""
+                return kept
+
     async def _pause(self, error: Exception, what: str) -> None:
         if not self.waiting:
             log.warning("route.waiting", what=what, error=str(error))

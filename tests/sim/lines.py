@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from eventflow.model.record import Batch
     from eventflow.plugin.bus import Subscription
 
-WRITES = frozenset(("publish", "commit", "append", "claim", "outbox_done", "renew", "lease"))
+WRITES = frozenset(("publish", "commit", "append", "claim", "outbox_done", "renew", "lease", "setting", "release"))
 """Calls that may be refused."""
 UNCLEAR = frozenset(("commit",))
 """Calls whose answer may get lost on the way from a server."""

@@ -173,7 +173,7 @@ class Node:
         self.router = Router(self.bus, self.store, on_commit=self._committed)
         self.outbox = Outbox(self.bus, self.store, worker=self.worker)
         self.executor = self._new_executor()
-        self.gateway = Gateway(self.bus, metrics=METRICS)
+        self.gateway = Gateway(self.bus, metrics=METRICS, lost=lambda _: self.world.kill(self.name, "a sync failed"))
         self.sender = self.gateway.sender("shop")
         self._opened = True
         keeping = asyncio.get_running_loop().create_task(self._keep_house(), name="housekeeping")
@@ -240,10 +240,8 @@ class Node:
                 await self.bus.publish([entry])
             else:
                 await self.gateway.accept(self.sender, self.gateway.checker.check([entry.data]))
-        except (Refused, StorageError) as error:
+        except (Refused, StorageError):
             taken = False
-            if isinstance(error, StorageLost):
-                self.world.kill(self.name, "a sync failed")
         else:
             taken = True
         if not answer.done():
