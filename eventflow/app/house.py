@@ -21,6 +21,7 @@ from eventflow.app.actions import Actions
 from eventflow.app.doors import Doors
 from eventflow.app.rooms import build_bus, build_store, make_private
 from eventflow.app.workflows import Workflows
+from eventflow.buses.memory import MemoryBus
 from eventflow.disk import Hold
 from eventflow.errors import EventflowError, NotFound, StorageError
 from eventflow.execute.executor import Executor
@@ -108,6 +109,9 @@ class Eventflow:
             await self.bus.open()
             await self.store.open()
             await self._fix_partitions()
+            if isinstance(self.bus, MemoryBus):
+                known = await self.store.partitions()
+                self.bus.resume({partition: position for partition, (position, _, _) in known.items()})
             await self.reload()
             self._tasks.spawn(self._executor.run(), "executor")
             self._loops = [

@@ -17,7 +17,7 @@ from eventflow.model.record import CONTROL, Bounds, Record, Ref
 from eventflow.plugin.bus import Survives
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from eventflow.model.event import Micros
     from eventflow.model.record import Entry
@@ -57,6 +57,8 @@ class MemoryBus:
         self._clock = LogClock()
         self._tails: list[Tail] = []
         self._open = False
+        self.resumed = False
+        """Whether an earlier log of the same readers is gone: what they had to read again is not to be had."""
 
     @property
     def partitions(self) -> int:
@@ -71,6 +73,16 @@ class MemoryBus:
     async def open(self) -> None:
         """Take records."""
         self._open = True
+
+    def resume(self, positions: Mapping[int, int]) -> None:
+        """Begin an empty log where readers stopped in an earlier one, so that no offset is given twice (W10).
+
+        For the start of a process only, before anything was published.
+        """
+        self.resumed = True
+        for partition, position in positions.items():
+            if partition in self._starts and not self._records[partition]:
+                self._starts[partition] = max(self._starts[partition], position)
 
     async def close(self) -> None:
         """Take nothing more and end the subscriptions; what is there stays."""

@@ -47,6 +47,8 @@ async def _verified(bus: Bus, recalled: Recalled, partition: int) -> Recalled:
     position = recalled.position
     if not recalled.last:
         return _moved(recalled, bounds.start)
+    if getattr(bus, "resumed", False) and recalled.memory_at.offset < bounds.start <= position.offset:
+        return msgspec.structs.replace(recalled, memory_at=position)  # the log before is gone, as that bus declares
     if recalled.memory_at.offset < bounds.start or position.offset > bounds.end:
         raise PartitionHalted(
             f"router[{partition}] stands at {position.offset} with memory of {recalled.memory_at.offset}, but the log "
