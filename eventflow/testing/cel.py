@@ -39,7 +39,7 @@ def main(paths: list[str]) -> int:
         for section in document["sections"]:
             counts = [0, 0, 0]
             for test in section["tests"]:
-                outcome, why = run(test)
+                outcome, why = _run(test)
                 counts[outcome] += 1
                 if outcome == 1:
                     say(f"  FAILED {document['file']}/{section['name']}/{test['name']}: {test['expr']}\n    {why}")
@@ -47,6 +47,14 @@ def main(paths: list[str]) -> int:
             total = [a + b for a, b in zip(total, counts, strict=True)]
     say(f"total: {total[0]} passed, {total[1]} failed, {total[2]} skipped")
     return 1 if total[1] else 0
+
+
+def _run(test: dict[str, Any]) -> tuple[int, str]:
+    """As run; a test that makes us stumble has failed, and the others go on."""
+    try:
+        return run(test)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is a failure of this test only
+        return 1, f"{type(error).__name__}: {error}"
 
 
 def run(test: dict[str, Any]) -> tuple[int, str]:
