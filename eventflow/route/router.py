@@ -72,7 +72,7 @@ class Router:
         self._catalogues = Catalogues(store, zone)
         self._patient = Patient(bus, store)
         self._ticker = Ticker(bus, self._patient)
-        self._marks = Marks(store)
+        self._marks = Marks(self._patient)
         self._held: dict[int, Held] = {}
         self._subscription: Subscription | None = None
         self._woken = True
