@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from eventflow import ports
 from eventflow.errors import ActionError
 from eventflow.plugin.action import Action, Attempt
 
@@ -156,7 +157,7 @@ class ActionContract:
             return
         async with self.opened(tmp_path) as action:
             with _tasks_of_the_call() as started:
-                call = asyncio.create_task(self._run(action, inputs))
+                call = ports.Tasks().spawn(self._run(action, inputs), "call")
             await asyncio.wait_for(self.begun(), PATIENCE)
             assert not call.done(), "the long call has ended by itself"
             call.cancel()
