@@ -95,6 +95,16 @@ def every_firing_has_its_run(stage: Stage) -> Iterator[str]:
                     yield f"{firing.workflow}/{firing.trigger} fired {firing.run}, and there is no such run"
 
 
+def a_trigger_with_memory_counts_an_event_once(stage: Stage) -> Iterator[str]:
+    """One event, one count (G2, W13): however often it was delivered, a trigger with memory fires once for it."""
+    stateful = {(id_, trigger.id) for id_, trigger in stage.unchanged if trigger.stateful}
+    for partition, last in stage.view.rows("SELECT partition, last FROM partition"):
+        fired: Counter[str] = Counter()
+        for commit in chain_of(stage, partition, last):
+            fired.update(f.run for f in commit.firings if (f.workflow, f.trigger) in stateful)
+        yield from (f"partition {partition}: {run} fired {number} times" for run, number in fired.items() if number > 1)
+
+
 def reasons_sum_up(stage: Stage) -> Iterator[str]:
     """Every event that a trigger matched got exactly one reason (W14), forwarded ones theirs at the owner."""
     for workflow, trigger in stage.matching:
@@ -121,6 +131,7 @@ def what_was_said_is_in_the_log(stage: Stage) -> Iterator[str]:
 
 ALL = (
     acknowledged_events_are_in_the_log, everything_is_decided, what_a_stateless_trigger_wants_runs_once,
-    the_ledger_is_one_chain, state_is_a_fold_over_the_log, every_firing_has_its_run, reasons_sum_up,
+    the_ledger_is_one_chain, state_is_a_fold_over_the_log, every_firing_has_its_run,
+    a_trigger_with_memory_counts_an_event_once, reasons_sum_up,
     what_was_said_is_in_the_log,
 )  # fmt: skip

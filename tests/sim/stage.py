@@ -126,14 +126,16 @@ class Stage:
         return list({(e["source"], e["id"]): e for e in self.arrived if e["source"] != ENGINE}.values())
 
     @property
-    def matching(self) -> list[tuple[str, Trigger]]:
-        """The event triggers that were in force, the same, all the time and choose by the type alone."""
+    def unchanged(self) -> list[tuple[str, Trigger]]:
+        """The event triggers that were in force, the same, all the time: the others lose their state with an edit."""
         everywhere = list(self.world.catalogues.values())
         triggers = [(w.id, t) for w in self.files.values() if w.enabled for t in w.triggers if t.selector is not None]
-        return [
-            (id_, trigger) for id_, trigger in triggers
-            if trigger.selector.filter is None and all(id_ in c and trigger in c[id_].triggers for c in everywhere)
-        ]  # fmt: skip
+        return [(id_, t) for id_, t in triggers if all(id_ in c and t in c[id_].triggers for c in everywhere)]
+
+    @property
+    def matching(self) -> list[tuple[str, Trigger]]:
+        """Those of them that choose by the type alone."""
+        return [(id_, trigger) for id_, trigger in self.unchanged if trigger.selector.filter is None]
 
     @property
     def always(self) -> list[tuple[str, Trigger]]:

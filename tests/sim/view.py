@@ -55,12 +55,26 @@ class View:
         return f"{rows} rows in the outbox" if rows else ""
 
     def crowded(self) -> list[str]:
-        """Groups with more runs than places (W12); a claim is the only moment at which there can be more."""
+        """Groups that hold more than they may (W12), looked at after each claim: more runs than places; more open runs
+        than a mode admits; a run that a newer one should have replaced and that nobody told."""
         occupied = (
             "SELECT grp, count(*), max(places) FROM run WHERE ended IS NULL AND status IN ('running', 'waiting') "
             "GROUP BY grp HAVING count(*) > max(places)"
         )
-        return [f"{number} runs in {places} places of {group!r}" for group, number, places in self.rows(occupied)]
+        admitted = (
+            "SELECT grp, count(*) FROM run WHERE ended IS NULL AND workflow IN ('single', 'three') "
+            "GROUP BY grp HAVING count(*) > CASE workflow WHEN 'single' THEN 1 ELSE 5 END"
+        )
+        untold = (
+            "SELECT id FROM run WHERE ended IS NULL AND workflow = 'restart' "
+            "AND EXISTS (SELECT 1 FROM run AS newer WHERE newer.grp = run.grp AND newer.no > run.no) "
+            "AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.run = run.id AND kind = 'cancel')"
+        )
+        return [
+            *(f"{number} runs in {places} places of {group!r}" for group, number, places in self.rows(occupied)),
+            *(f"{number} open runs in {group!r}" for group, number in self.rows(admitted)),
+            *(f"{run} goes on beside a newer run of its group" for (run,) in self.rows(untold)),
+        ]
 
     def is_busy(self) -> bool:
         """Whether there are open runs."""
