@@ -1,0 +1,1 @@
+"""Benchmarks: what eventflow costs, as ratios to limits that run beside it."""

@@ -19,7 +19,7 @@ from eventflow import ports
 from eventflow.app.readings import read
 from eventflow.console.bodies import OutcomeBody
 from eventflow.console.server import handler
-from eventflow.errors import Conflict, Refused
+from eventflow.errors import Conflict, Refused, SettingsError
 from eventflow.ingest.door import PublicDoor
 from eventflow.ingest.events import EventsDoor
 from eventflow.ingest.gateway import Gateway
@@ -27,21 +27,22 @@ from eventflow.ingest.source import SourceDoor, door_path
 from eventflow.observe.metrics import Metrics
 from eventflow.plugin import Source, SourceContext
 from eventflow.plugin.registry import find
+from eventflow.route.inputs import BadInputs, complete
 from eventflow.web.limits import Limits
 from eventflow.web.listener import Listener
-from eventflow.web.problems import CODES
+from eventflow.web.problems import CODES, refused
 from eventflow.web.tokens import Tokens
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from aiohttp import web
 
     from eventflow.app.house import Eventflow
     from eventflow.model.record import Ref
     from eventflow.model.run import Run
-    from eventflow.model.workflow import Catalogue
+    from eventflow.model.workflow import Catalogue, Workflow
     from eventflow.plugin import Bus, Store
     from eventflow.settings import Settings
 
@@ -82,8 +83,10 @@ class Doors:
         tls = _tls(settings)
         public = PublicDoor({"/events": self._accept, **self._sources(settings)})
         ports_ = {
-            "public": await self._listen(public, settings.listen.public, limits, tls),
-            "private": await self._listen(handler(self, limits=limits), settings.listen.private, limits, tls),
+            "public": await self._listen("public", public, settings.listen.public, limits, tls),
+            "private": await self._listen(
+                "private", handler(self, limits=limits), settings.listen.private, limits, tls
+            ),
         }
         socket = self._socket_path()
         local = self._listener(handler(self, trusted=True, limits=limits), limits)
@@ -102,8 +105,14 @@ class Doors:
         if self._short is not None:
             self._short.cleanup()
 
-    async def _listen(self, serve: Any, address: Any, limits: Limits, tls: ssl.SSLContext | None) -> str:
-        port = await self._listener(serve, limits).listen(address.host, address.port, tls=tls)
+    async def _listen(self, name: str, serve: Any, address: Any, limits: Limits, tls: ssl.SSLContext | None) -> str:
+        try:
+            port = await self._listener(serve, limits).listen(address.host, address.port, tls=tls)
+        except OSError as error:
+            raise SettingsError(
+                f"listen.{name}: {address} cannot be listened on: {os.strerror(error.errno or 0).lower()}; "
+                "stop who has it, or choose another port (0 for any free one)"
+            ) from None
         host = f"[{address.host}]" if ":" in address.host else address.host
         return f"{'https' if tls else 'http'}://{host}:{port}"
 
@@ -179,6 +188,13 @@ class Doors:
     async def explain_run(self, run: Run) -> Sequence[str]:
         """The story of a run."""
         return await self._flow.explain_run(run)
+
+    def check_inputs(self, workflow: Workflow, inputs: Mapping[str, Any]) -> None:
+        """Raise `Refused` (422) unless the workflow takes these inputs."""
+        try:
+            complete(workflow.inputs, inputs)
+        except BadInputs as error:
+            raise refused("invalid", f"{workflow.id}: {error}") from None
 
     def trouble(self) -> dict[str, str]:
         """What is not ready."""

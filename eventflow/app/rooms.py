@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +17,16 @@ if TYPE_CHECKING:
 
 
 def make_private(directory: Path) -> None:
-    """The data directory, for this user only."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if directory.stat().st_mode & 0o077:
-        directory.chmod(0o700)
+    """The data directory, for this user only. Raises `SettingsError` where it cannot be had."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if directory.stat().st_mode & 0o077:
+            directory.chmod(0o700)
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        what = "it is a file" if isinstance(error, FileExistsError) else (error.strerror or str(error)).lower()
+        raise SettingsError(f"data_dir {directory} cannot be used: {what}; choose another one or mend it") from None
 
 
 def build_bus(settings: Settings) -> Bus:

@@ -27,9 +27,13 @@ def command(door: Door, what: str, data: str | None, subject: str | None, source
     type of a new event: `eventflow emit order.created --data '{"total": 12}'`.
     """
     if what == "-" or Path(what).is_file():
+        if data is not None or subject is not None:
+            raise click.UsageError("--data and --subject make a new event; a file holds whole events")
         text = sys.stdin.read() if what == "-" else Path(what).read_text(encoding="utf-8")
         events = _parse(text, what)
     else:
+        if "/" in what or " " in what or what.endswith((".json", ".ndjson", ".jsonl")):
+            raise click.UsageError(f"there is no file {what!r}, and it is no type of an event such as order.created")
         new = {"specversion": "1.0", "id": id_ or ports.random_bytes(12).hex(), "source": source, "type": what}
         events = [new | ({"subject": subject} if subject else {}) | ({"data": _value(data)} if data else {})]
     body = "\n".join(json.dumps(event) for event in events).encode()
@@ -64,5 +68,7 @@ def _parse(text: str, place: str) -> list[Any]:
 def _value(data: str) -> Any:
     try:
         return json.loads(data)
-    except ValueError:
+    except ValueError as error:
+        if data.lstrip()[:1] in {"{", "["}:
+            raise click.UsageError(f"--data is not JSON: {error}") from None
         return data

@@ -20,24 +20,35 @@ from eventflow.cli.doors import Door, options, part
 @options
 def command(door: Door, workflow: str, inputs: tuple[str, ...], detach: bool) -> None:
     """Start WORKFLOW now. Exit code 0 when the run succeeds, 1 when it does not."""
-    answer = door.request("POST", f"/workflows/{part(workflow)}/run", {"inputs": dict(map(_pair, inputs))})
+    declared = door.request("GET", f"/workflows/{part(workflow)}")["inputs"]
+    given = dict(_pair(text, declared) for text in inputs)
+    answer = door.request("POST", f"/workflows/{part(workflow)}/run", {"inputs": given})
     run = answer["run"]
     if not detach:
-        answer = _wait(door, run)
+        try:
+            answer = _wait(door, run)
+        except KeyboardInterrupt:
+            click.echo(f"the run goes on: eventflow history {run}; to end it: eventflow stop {run}", err=True)
+            sys.exit(130)
     if door.as_json:
         door.print_json(answer)
     elif detach:
         click.echo(f"started {run}; follow it: eventflow history {run}")
     else:
         click.echo(show.run_line(answer))
+        if answer["status"] != "succeeded":
+            click.echo(f"why: eventflow history {run}")
     if not detach and answer["status"] != "succeeded":
         sys.exit(1)
 
 
-def _pair(text: str) -> tuple[str, Any]:
+def _pair(text: str, declared: dict[str, Any]) -> tuple[str, Any]:
+    """NAME=VALUE, the value read as JSON unless the input is a text."""
     name, equals, value = text.partition("=")
     if not equals:
         raise click.UsageError(f"--input {text!r}: write NAME=VALUE")
+    if declared.get(name, {}).get("type") in {"string", "duration"}:
+        return name, value
     try:
         return name, json.loads(value)
     except ValueError:

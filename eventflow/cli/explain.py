@@ -24,7 +24,11 @@ def command(door: Door, what: str, why_not: str | None, everything: bool) -> Non
 
     For a run (`run_…`): what started it, the path it took, each attempt.
     """
+    if not what:
+        raise click.UsageError("name an event (its id or evt_…) or a run (run_…)")
     found = door.request("GET", f"/explain/{part(what)}", query={"workflow": why_not})
+    if why_not is not None and not found.get("outcomes"):
+        raise click.UsageError(f"no event trigger of a workflow {why_not!r} is in force; eventflow status lists them")
     if door.as_json:
         door.print_json(found)
     elif "run" in found:

@@ -13,7 +13,7 @@ from eventflow.cli.doors import Door, options, part
 @click.option("--workflow", help="Only runs of this workflow.")
 @click.option("--status", help="Only runs in these statuses, separated by commas.")
 @click.option("--dead", is_flag=True, help="Dead letters instead of runs.")
-@click.option("--limit", default=20, show_default=True, help="How many.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many.")
 @options
 def command(door: Door, run: str | None, workflow: str | None, status: str | None, dead: bool, limit: int) -> None:
     """Past runs, newest first; with RUN that run and its journal; with --dead what could not be decided."""

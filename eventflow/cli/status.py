@@ -9,7 +9,7 @@ from eventflow.cli.doors import Door, options
 
 
 @click.command()
-@click.option("--limit", default=20, show_default=True, help="How many runs to list.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many runs to list.")
 @options
 def command(door: Door, limit: int) -> None:
     """What is running now, what waits for a person, and which workflows are enabled."""

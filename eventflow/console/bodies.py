@@ -162,12 +162,18 @@ def run_fields(run: Run, sentence: str | None) -> dict[str, Any]:
 
 def question_of(question: OpenWait) -> QuestionBody:
     """An open question."""
-    show = question.wait.show
+    wait, show = question.wait, question.wait.show
     return QuestionBody(
-        f"{question.run}/{question.wait.path}/{question.wait.visit}", question.run, question.workflow,
-        question.wait.path, question.wait.visit, _time(question.wait.deadline), str(show.get("title") or ""),
-        str(show.get("body") or ""), [dict(case) for case in show.get("cases") or []],
-    )  # fmt: skip
+        id=f"{question.run}/{wait.path}/{wait.visit}",
+        run=question.run,
+        workflow=question.workflow,
+        step=wait.path,
+        visit=wait.visit,
+        deadline=_time(wait.deadline),
+        title=str(show.get("title") or show.get("question") or ""),
+        body=str(show.get("body") or ""),
+        cases=[dict(case) for case in show.get("cases") or []],
+    )
 
 
 def workflow_of(workflow: Workflow) -> WorkflowBody:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from eventflow.console.bodies import OutcomeBody
     from eventflow.model.record import Ref
     from eventflow.model.run import Run
-    from eventflow.model.workflow import Catalogue
+    from eventflow.model.workflow import Catalogue, Workflow
     from eventflow.plugin import Bus, Store
     from eventflow.web.tokens import Tokens
 
@@ -58,6 +58,10 @@ class House(Protocol):
 
     async def metrics(self) -> bytes:
         """All metrics in the Prometheus text format."""
+        ...
+
+    def check_inputs(self, workflow: Workflow, inputs: Mapping[str, Any]) -> None:
+        """Raise `Refused` (422) unless the workflow takes these inputs."""
         ...
 
     def drain(self) -> None:

@@ -98,9 +98,7 @@ async def start(call: Call) -> Recorded:
     if unknown:
         listed = ", ".join(found.inputs) or "none"
         raise refused("invalid", f"{workflow} has no input {unknown[0]!r}; there are: {listed}")
-    missing = [n for n, one in found.inputs.items() if one.required and one.default is None and n not in inputs]
-    if missing:
-        raise refused("invalid", f"{workflow} needs the input {missing[0]!r}")
+    call.house.check_inputs(found, inputs)
     key = call.request.headers.get("Idempotency-Key")
     id_ = digest(["start", call.by, workflow, key]).hex() if key else None
     id_ = await _record(call, control.START, control.Start(workflow, inputs, call.by), id_)

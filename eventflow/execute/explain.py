@@ -49,7 +49,7 @@ def explain(run: Run, entries: Iterable[j.Entry]) -> list[Line]:
             path, visit = getattr(entry, "path", ""), getattr(entry, "visit", 0)
             lines.append(_line(run, entry.at, kind, path, visit, sentence))
     if run.ended is None:
-        lines.append(_line(run, run.wake_at or run.created, run.status, "", 0, _stands(run)))
+        lines.append(_line(run, lines[-1].at, run.status, "", 0, _stands(run)))
     elif run.status == "suppressed":
         lines.append(
             _line(run, run.ended, "end", "", 0, f"It was not started. {REASONS.get(run.reason or '', '')}".strip())

@@ -12,6 +12,7 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from aiohttp import http_exceptions, web
 from aiohttp.web_protocol import RequestHandler
 
@@ -122,9 +123,11 @@ class Listener:
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the log the rest
             refusal = problems.as_refusal(error)
             self._on_refusal(refusal)
-            if refusal is not error:
-                self.failed(error, request)
-            response = problems.response(refusal, close=not request.content.is_eof())
+            instance = problems.new_instance()
+            if refusal is not error and refusal.status >= 500:
+                with structlog.contextvars.bound_contextvars(instance=instance):
+                    self.failed(error, request)
+            response = problems.response(refusal, close=not request.content.is_eof(), instance=instance)
         response.headers["Server"] = SERVER
         return response
 

@@ -88,9 +88,14 @@ def document(refusal: Refused, instance: str) -> bytes:
     return msgspec.json.encode(problem)
 
 
-def response(refusal: Refused, *, close: bool = False) -> web.Response:
+def new_instance() -> str:
+    """A name for one refused request, for the sender and the log."""
+    return "req_" + ports.random_bytes(8).hex()
+
+
+def response(refusal: Refused, *, close: bool = False, instance: str = "") -> web.Response:
     """The HTTP answer to a refused request; `close` also ends the connection (the body was not read)."""
-    instance = "req_" + ports.random_bytes(8).hex()
+    instance = instance or new_instance()
     answer = web.Response(
         body=document(refusal, instance), status=refusal.status, content_type=MEDIA_TYPE, headers=refusal.headers
     )

@@ -27,8 +27,8 @@ PREFIX = "ef_"
 ADMIN = "admin"
 SCOPES = {
     "events:write": "send events",
-    "events:read": "read events and explanations",
-    "runs:read": "read runs and their journals",
+    "events:read": "read events and dead letters",
+    "runs:read": "read runs, their journals and explanations",
     "runs:write": "start, cancel, pause, resume and re-run",
     "approvals:write": "answer the questions of runs",
     "workflows:read": "read workflows",

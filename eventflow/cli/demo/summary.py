@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections import Counter
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -37,9 +40,20 @@ async def summary(flow: Eventflow, sender: Sender, outside: Outside, watch: Watc
         click.echo(f"  stored event to first call of its run: median {median(firsts) / 1000:.1f} ms")
     await _explained(flow)
     click.echo("\nWhere to look next")
-    click.echo("  eventflow serve             the same, with your own workflows in ./workflows")
-    click.echo("  eventflow explain EVENT     what every trigger made of an event")
+    program = _program()
+    click.echo(f"  {program} serve           the same, with your own workflows in ./workflows")
+    click.echo(f"  {program} explain EVENT   what every trigger made of an event")
     click.echo("  docs/quickstart.md          a first workflow in five minutes")
+
+
+def _program() -> str:
+    """How this program was called, as a person would call it again from here."""
+    called = Path(sys.argv[0])
+    if called.name != "eventflow":
+        return "python -m eventflow"
+    with contextlib.suppress(ValueError):
+        return str(called.absolute().relative_to(Path.cwd()))
+    return str(called)
 
 
 def _counts(counted: Counter[str]) -> str:

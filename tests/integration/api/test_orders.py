@@ -113,3 +113,10 @@ async def test_pages_of_events_and_runs_meet_every_item_once(api: Api) -> None:
             seen += [item.get("handle") or item["id"] for item in page["items"]]
             after = page["next"]
         assert len(seen) == len(set(seen)) == expected
+
+
+async def test_a_start_with_an_input_of_the_wrong_type_is_refused_at_once(api: Api) -> None:
+    status, answer = await api.ask("POST", "/api/v1/workflows/ask/run", json={"inputs": {"what": 5}})
+    assert (status, answer["code"]) == (422, "invalid")
+    assert "'what' must be a string" in answer["detail"]
+    assert await api.flow.store.runs(10) == []

@@ -32,7 +32,7 @@ async def routing(bus, ledger, **options):
 
 async def until(condition):
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - the router tells nobody when it is done
+        while not condition():
             await asyncio.sleep(0.005)
 
 

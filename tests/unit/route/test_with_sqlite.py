@@ -37,7 +37,7 @@ async def opened(folder):
 
 async def until(condition):
     async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110 - the router tells nobody when it is done
+        while not await condition():
             await asyncio.sleep(0.01)
 
 

@@ -1,0 +1,47 @@
+"""Starts that cannot be: one clear line that names the setting, and no traceback."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def serve(tmp_path: Path, **settings: object) -> subprocess.CompletedProcess[str]:
+    base = {"listen": {"public": "127.0.0.1:0", "private": "127.0.0.1:0"}, "data_dir": str(tmp_path / "data")}
+    file = tmp_path / "eventflow.yaml"
+    file.write_text(json.dumps(base | settings))
+    return subprocess.run(
+        [sys.executable, "-m", "eventflow", "--config", str(file), "serve"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def told(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stderr
+
+
+def test_a_port_in_use(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = serve(tmp_path, listen={"public": "127.0.0.1:0", "private": f"127.0.0.1:{port}"})
+    assert f"listen.private: 127.0.0.1:{port} cannot be listened on: address already in use" in told(done)
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "a file"])
+def test_a_data_directory_that_cannot_be(tmp_path: Path, place: str) -> None:
+    (tmp_path / "a file").touch()
+    assert "cannot be used" in told(serve(tmp_path, data_dir=str(tmp_path / place)))
+
+
+def test_an_unknown_setting(tmp_path: Path) -> None:
+    assert "did you mean 'listen'" in told(serve(tmp_path, listne={}))
