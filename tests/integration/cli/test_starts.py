@@ -6,9 +6,9 @@ import json
 import socket
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
