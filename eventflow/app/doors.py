@@ -17,7 +17,7 @@ import structlog
 
 from eventflow import ports
 from eventflow.app.readings import read
-from eventflow.console.bodies import OutcomeBody
+from eventflow.console.bodies import OutcomeBody, ProblemBody
 from eventflow.console.server import handler
 from eventflow.errors import Conflict, Refused, SettingsError
 from eventflow.ingest.door import PublicDoor
@@ -188,6 +188,15 @@ class Doors:
     async def explain_run(self, run: Run) -> Sequence[str]:
         """The story of a run."""
         return await self._flow.explain_run(run)
+
+    def problems(self) -> Sequence[ProblemBody]:
+        """Every mistake in the documents."""
+        return [
+            ProblemBody(
+                one.file, one.line, one.column, one.code, one.word, one.severity, one.message, one.suggestion, one.holds
+            )
+            for one in self._flow.workflows.problems
+        ]
 
     def check_inputs(self, workflow: Workflow, inputs: Mapping[str, Any]) -> None:
         """Raise `Refused` (422) unless the workflow takes these inputs."""

@@ -16,8 +16,9 @@ def command(door: Door, limit: int) -> None:
     runs = list(door.items("/runs", limit=limit, query={"status": "queued,running,waiting,paused"}))
     questions = list(door.items("/approvals", limit=limit))
     workflows = list(door.items("/workflows", limit=10_000))
+    problems = [one for one in door.items("/problems", limit=10_000) if one["severity"] != "note"]
     if door.as_json:
-        door.print_json({"runs": runs, "approvals": questions, "workflows": workflows})
+        door.print_json({"runs": runs, "approvals": questions, "workflows": workflows, "problems": problems})
         return
     click.echo(f"runs in progress: {len(runs)}{' or more' if len(runs) == limit else ''}")
     for run in runs:
@@ -35,3 +36,6 @@ def command(door: Door, limit: int) -> None:
     for one in workflows:
         mark = " " if one.get("enabled", True) else "-"
         click.echo(f" {mark} {one['id']}  {one.get('name', '')}")
+    for one in problems:
+        held = click.style("not in force", fg="red") if one["held"] else "warning"
+        click.echo(f"{one['file']}:{one['line']}:{one['column']}  {held}: {one['code']} {one['message']}")

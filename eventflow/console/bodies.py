@@ -95,6 +95,20 @@ class WorkflowBody(msgspec.Struct, frozen=True):
     inputs: dict[str, Any]
 
 
+class ProblemBody(msgspec.Struct, frozen=True):
+    """A mistake in a document, as `eventflow validate` tells it. `held`: its workflow is not in force because of it."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    word: str
+    severity: str
+    message: str
+    suggestion: str
+    held: bool
+
+
 class OutcomeBody(msgspec.Struct, frozen=True):
     """What one trigger made of one event."""
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from eventflow.console.bodies import OutcomeBody
+    from eventflow.console.bodies import OutcomeBody, ProblemBody
     from eventflow.model.record import Ref
     from eventflow.model.run import Run
     from eventflow.model.workflow import Catalogue, Workflow
@@ -58,6 +58,10 @@ class House(Protocol):
 
     async def metrics(self) -> bytes:
         """All metrics in the Prometheus text format."""
+        ...
+
+    def problems(self) -> Sequence[ProblemBody]:
+        """Every mistake in the documents."""
         ...
 
     def check_inputs(self, workflow: Workflow, inputs: Mapping[str, Any]) -> None:

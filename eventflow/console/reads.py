@@ -179,6 +179,17 @@ async def workflow(call: Call) -> bodies.WorkflowBody:
     return bodies.workflow_of(found)
 
 
+async def problems(call: Call) -> dict[str, Any]:
+    """In the order of file and place; the cursor is a number."""
+    found = call.house.problems()
+    after = call.query("after") or "0"
+    if not after.isdigit():
+        raise refused("invalid", "after must be the `next` of the page before")
+    start = int(after)
+    shown = found[start : start + call.limit]
+    return page(list(shown), str(start + len(shown)) if start + len(shown) < len(found) else None)
+
+
 async def explain(call: Call) -> bodies.ExplainBody:
     """An event or a run."""
     house, what, only = call.house, call.path("what"), call.query("workflow")

@@ -15,6 +15,7 @@ from eventflow.console.bodies import (
     DeadBody,
     EventBody,
     ExplainBody,
+    ProblemBody,
     QuestionBody,
     Recorded,
     RunBody,
@@ -115,6 +116,10 @@ ROUTES: tuple[Operation, ...] = (
     Operation(
         "GET", "/dead", "events:read", reads.dead, "What could not be decided, newest first.",
         DeadBody, many=True,
+    ),
+    Operation(
+        "GET", "/problems", "workflows:read", reads.problems, "Mistakes in the documents as they are now.", ProblemBody,
+        many=True,
     ),
 )  # fmt: skip
 """All there is."""

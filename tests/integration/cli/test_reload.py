@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from eventflow import Eventflow
@@ -73,3 +74,19 @@ async def test_edit_break_and_delete(tmp_path: Path) -> None:
         await flow.emit(flow.event("thing"))
         await asyncio.sleep(0.3)
         assert await messages(flow) == ["FIRST", "SECOND", "SECOND"]
+
+
+async def test_a_document_that_is_held_back_is_told_by_the_api_too(tmp_path: Path) -> None:
+    folder = tmp_path / "workflows"
+    folder.mkdir()
+    (folder / "note.yaml").write_text(TEXT.replace("debug.log", "debug.lgo"))
+    listen = {"public": "127.0.0.1:0", "private": "127.0.0.1:0"}
+    settings = {"data_dir": str(tmp_path / "data"), "workflows": [str(folder)], "listen": listen}
+    async with Eventflow(settings) as flow:
+        connector = aiohttp.UnixConnector(flow.addresses["socket"])
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.get("http://x/api/v1/problems") as answer,
+        ):
+            (problem,) = [one for one in (await answer.json())["items"] if one["severity"] == "error"]
+    assert (problem["code"], problem["held"], problem["line"]) == ("E211", True, 6)
