@@ -154,7 +154,8 @@ def _refusal(wait: Waited, case: str, by: str, told: dict[str, Any]) -> str:
         return f"case {case!r} is not offered; there are: {', '.join(wait.cases)}"
     if by in wait.exclude:
         return f"{by} must not answer this"
-    groups = set(told.get("groups") or ())
-    if wait.users and by not in wait.users and not groups & set(wait.groups):
+    groups = set(told.get("groups") or ())  # what the channel proved; one that proves none is in no group
+    limited = bool(wait.users or wait.groups)
+    if limited and by not in wait.users and not groups & set(wait.groups):
         return f"{by or 'somebody'} is none of those who may answer: {', '.join((*wait.users, *wait.groups))}"
     return ""

@@ -185,3 +185,12 @@ def test_a_partition_that_is_behind_but_not_halted_holds_it_for_ever():
 def test_an_answer_for_another_visit_is_late():
     run = asked().tell("answer", case="yes", path="d", visit=2, by="bob").go(jump=False)
     assert heard(run) == [("late", "bob")]
+
+
+def test_groups_alone_let_nobody_in_who_is_not_shown_to_be_in_one():
+    text = HUMAN.replace("users: USERS", "groups: [sre]").replace("NEEDED", "1")
+    run = Play(workflow(text), {"y": ok(), "n": ok()}).go(jump=False)
+    run.tell("answer", case="yes", path="d", visit=1, by="anybody").go(jump=False)
+    assert heard(run) == [("refused", "anybody")]
+    run.tell("answer", case="yes", path="d", visit=1, by="sue", groups=["sre", "dev"]).go()
+    assert run.path == ["d", "y"]
