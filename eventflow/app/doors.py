@@ -189,6 +189,10 @@ class Doors:
         """The story of a run."""
         return await self._flow.explain_run(run)
 
+    def findings(self) -> dict[tuple[str, str], list[str]]:
+        """What a person should know of filters."""
+        return self._flow.findings
+
     def problems(self) -> Sequence[ProblemBody]:
         """Every mistake in the documents."""
         return [

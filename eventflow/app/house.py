@@ -279,6 +279,11 @@ class Eventflow:
         return self._router.counts()
 
     @property
+    def findings(self) -> dict[tuple[str, str], list[str]]:
+        """(workflow, trigger) → what a person should know of its filter."""
+        return self._router.findings()
+
+    @property
     def in_hand(self) -> int:
         """Runs that are worked on now."""
         return self._executor.in_hand

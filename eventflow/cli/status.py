@@ -36,6 +36,9 @@ def command(door: Door, limit: int) -> None:
     for one in workflows:
         mark = " " if one.get("enabled", True) else "-"
         click.echo(f" {mark} {one['id']}  {one.get('name', '')}")
+        for trigger in one["triggers"]:
+            for sentence in trigger["findings"]:
+                click.echo(f"     {trigger['id']}: {sentence}")
     for one in problems:
         held = click.style("not in force", fg="red") if one["held"] else "warning"
         click.echo(f"{one['file']}:{one['line']}:{one['column']}  {held}: {one['code']} {one['message']}")

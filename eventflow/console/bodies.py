@@ -12,6 +12,8 @@ import msgspec
 from eventflow.model.event import Event, format_time, from_micros
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from eventflow.model.outcome import DeadLetter
     from eventflow.model.record import Record
     from eventflow.model.run import Run
@@ -190,9 +192,17 @@ def question_of(question: OpenWait) -> QuestionBody:
     )
 
 
-def workflow_of(workflow: Workflow) -> WorkflowBody:
-    """A workflow in force."""
-    triggers = [{"id": one.id, "type": one.type, "enabled": one.enabled} for one in workflow.triggers]
+def workflow_of(workflow: Workflow, findings: Mapping[tuple[str, str], Sequence[str]]) -> WorkflowBody:
+    """A workflow in force, with what was found of its triggers' filters."""
+    triggers = [
+        {
+            "id": one.id,
+            "type": one.type,
+            "enabled": one.enabled,
+            "findings": list(findings.get((workflow.id, one.id), ())),
+        }
+        for one in workflow.triggers
+    ]
     return WorkflowBody(
         workflow.id, workflow.name, workflow.description, workflow.category, workflow.version, workflow.enabled,
         workflow.mode, workflow.hash, triggers, msgspec.to_builtins(workflow.inputs),

@@ -60,6 +60,10 @@ class House(Protocol):
         """All metrics in the Prometheus text format."""
         ...
 
+    def findings(self) -> Mapping[tuple[str, str], Sequence[str]]:
+        """(workflow, trigger) → what a person should know of its filter: never true, a field that never comes."""
+        ...
+
     def problems(self) -> Sequence[ProblemBody]:
         """Every mistake in the documents."""
         ...

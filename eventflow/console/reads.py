@@ -167,7 +167,8 @@ async def workflows(call: Call) -> dict[str, Any]:
     """In order of id."""
     after = call.query("after") or ""
     ids = [id_ for id_ in sorted(call.house.catalogue.workflows) if id_ > after]
-    shown = [bodies.workflow_of(call.house.catalogue.workflows[id_]) for id_ in ids[: call.limit]]
+    findings = call.house.findings()
+    shown = [bodies.workflow_of(call.house.catalogue.workflows[id_], findings) for id_ in ids[: call.limit]]
     return page(shown, shown[-1].id if len(ids) > len(shown) else None)
 
 
@@ -176,7 +177,7 @@ async def workflow(call: Call) -> bodies.WorkflowBody:
     found = call.house.catalogue.workflows.get(call.path("workflow"))
     if found is None:
         raise NotFound(f"no workflow {call.path('workflow')!r} is in force")
-    return bodies.workflow_of(found)
+    return bodies.workflow_of(found, call.house.findings())
 
 
 async def problems(call: Call) -> dict[str, Any]:

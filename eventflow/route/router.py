@@ -6,6 +6,7 @@ and recovers it; what else can go wrong with a commit is answered in `patience`.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -20,6 +21,7 @@ from eventflow.route.careful import TRIES, Marks
 from eventflow.route.catalogues import Catalogues
 from eventflow.route.patience import Patient
 from eventflow.route.recovery import recover
+from eventflow.route.sampling import Sampling
 from eventflow.route.takeover import take_over
 from eventflow.route.ticks import Ticker
 
@@ -73,6 +75,7 @@ class Router:
         self._patient = Patient(bus, store)
         self._ticker = Ticker(bus, self._patient)
         self._marks = Marks(self._patient)
+        self._sampling = Sampling()
         self._held: dict[int, Held] = {}
         self._subscription: Subscription | None = None
         self._woken = True
@@ -124,6 +127,13 @@ class Router:
                     for reason, number in counts.items():
                         total[*name, reason] = total.get((*name, reason), 0) + number
         return total
+
+    def findings(self) -> dict[tuple[str, str], list[str]]:
+        """(workflow, trigger) → what a person should know of its filter: never true, a field that never comes."""
+        matched: Counter[tuple[str, str]] = Counter()
+        for (workflow, trigger, reason), count in self.counts().items():
+            matched[workflow, trigger] += 0 if reason == "filter_error" else count
+        return self._sampling.findings(matched)
 
     def verdicts(self, workflow: str, trigger: str, key: str) -> list[Verdict]:
         """The last verdicts on a key, oldest first, from whichever partition in hand owns it (for `explain`)."""
@@ -188,6 +198,7 @@ class Router:
             await self._take_alone(held, records)
             return
         held.decide(records)
+        self._sampling.look(held.front.rules, records, ports.boot())
         if held.effects.wants:
             subscription.rewind(batch.partition, held.offset)
             await self._reload()

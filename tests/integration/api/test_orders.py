@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -120,3 +121,29 @@ async def test_a_start_with_an_input_of_the_wrong_type_is_refused_at_once(api: A
     assert (status, answer["code"]) == (422, "invalid")
     assert "'what' must be a string" in answer["detail"]
     assert await api.flow.store.runs(10) == []
+
+
+async def test_a_filter_that_can_never_be_true_is_told(api: Api, tmp_path) -> None:
+    (tmp_path / "workflows" / "never.yaml").write_text(NEVER)
+    await api.flow.reload()
+    async with asyncio.timeout(30):
+        while True:
+            await api.emit(id=str(api.flow.bus.now()), type="thing", data={"n": 5})
+            _, never = await api.ask("GET", "/api/v1/workflows/never")
+            if never["triggers"][0]["findings"]:
+                break
+            await asyncio.sleep(0.05)
+    said = " ".join(never["triggers"][0]["findings"])
+    assert "event.data.n == 'five'" in said
+    assert "it can never be true" in said
+    _, ask = await api.ask("GET", "/api/v1/workflows/ask")
+    assert ask["triggers"][0]["findings"] == []
+
+
+NEVER = """
+metadata: {name: Never}
+triggers:
+  - {id: t, type: event, config: {event: thing, filter: "event.data.n == 'five'"}}
+steps:
+  - {name: s, uses: debug.log, with: {message: hello}}
+"""
