@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+import structlog
 
 from eventflow.cli.doors import Door, options
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from eventflow.app import Eventflow
     from eventflow.settings import Settings
 
+log = structlog.get_logger("eventflow.cli")
 SURVIVES = {"nothing": "nothing, not even our end", "process": "the end of this process", "power": "a power cut"}
 
 
@@ -48,7 +50,9 @@ async def _serve(chosen: Settings) -> int:
     await flow.ready()
     _say(flow)
     await flow.ended.wait()
+    log.info("serve.stopping", runs_in_hand=flow.in_hand)
     await flow.close()
+    log.info("serve.stopped")
     if flow.failure is not None:
         click.echo(f"error: {flow.failure}", err=True)
         return 1
@@ -63,9 +67,17 @@ def _stop(flow: Eventflow, number: int) -> None:
 
 
 def _say(flow: Eventflow) -> None:
-    """One line where people will look first."""
-    click.echo(
-        f"eventflow is ready: {flow.addresses['public']} for events, {flow.addresses['private']} for the API, "
-        f"{len(flow.catalogue.workflows)} workflows in force; an accepted event survives {SURVIVES[flow.bus.survives]}",
-        err=True,
-    )
+    """Where it can be reached: a line where people will look first, a log entry where programs read."""
+    survives = SURVIVES[flow.bus.survives]
+    count = len(flow.catalogue.workflows)
+    if sys.stderr.isatty():
+        click.echo(
+            f"eventflow is ready: {flow.addresses['public']} for events, {flow.addresses['private']} for the API, "
+            f"{count} workflow{'' if count == 1 else 's'} in force; an accepted event survives {survives}",
+            err=True,
+        )
+        return
+    log.info(
+        "serve.ready", public=flow.addresses["public"], private=flow.addresses["private"], workflows=count,
+        survives=survives,
+    )  # fmt: skip
