@@ -2,7 +2,6 @@
 
     EventflowError
     ├── SettingsError            a setting is wrong or missing; says which and where it came from
-    ├── CatalogError             documents do not load; carries every problem found
     ├── ComponentError           a component is unknown, or its extra is not installed
     ├── Refused                  a request is turned away at the door; carries the HTTP status
     │   └── Overloaded           … for now: shed, come back after `retry_after`
@@ -25,11 +24,6 @@ Raised without text, an exception says its docstring; so each has a sentence wor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 class EventflowError(Exception):
     """Something in eventflow went wrong."""
@@ -42,15 +36,6 @@ class EventflowError(Exception):
 
 class SettingsError(EventflowError):
     """A setting is wrong."""
-
-
-class CatalogError(EventflowError):
-    """Documents of the catalogue do not load."""
-
-    def __init__(self, message: str = "", problems: Sequence[object] = ()) -> None:
-        """Carry every problem found, in the order of file, line and column."""
-        super().__init__(message)
-        self.problems = tuple(problems)
 
 
 class ComponentError(EventflowError):

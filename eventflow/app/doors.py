@@ -223,10 +223,6 @@ class Doors:
         """Begin to stop."""
         ports.later(0.05, self._flow.drain)
 
-    def journal(self, lines: Sequence[bytes]) -> list[dict[str, Any]]:
-        """Journal lines as objects."""
-        return [msgspec.json.decode(line) for line in lines]
-
 
 def limits_of(settings: Settings) -> Limits:
     """The doors' bounds out of the settings."""

@@ -129,8 +129,8 @@ class Eventflow:
         self._open = True
 
     async def ready(self) -> None:
-        """Wait until every partition is being decided."""
-        while not self._router.ready and self.failure is None:
+        """Wait until every partition is being decided; no longer when one stands still or the end was asked for."""
+        while not (self._router.ready or self._router.halted or self.ended.is_set()):
             await ports.sleep(0.005)
 
     def drain(self) -> None:

@@ -75,7 +75,3 @@ class House(Protocol):
     def drain(self) -> None:
         """Begin to stop, as SIGTERM does."""
         ...
-
-    def journal(self, lines: Sequence[bytes]) -> list[dict[str, Any]]:
-        """Journal lines as objects for people."""
-        ...

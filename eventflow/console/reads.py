@@ -147,7 +147,7 @@ async def run(call: Call) -> bodies.RunDetail:
     """With journal and inbox."""
     house, id_ = call.house, call.path("run")
     found = await house.store.run(id_)
-    journal = house.journal([line.data for line in await house.store.read(id_)])
+    journal = [msgspec.json.decode(line.data) for line in await house.store.read(id_)]
     inbox = [msgspec.to_builtins(item) for item in await house.store.inbox(id_)]
     fields = bodies.run_fields(found, REASONS.get(found.reason or ""))
     return bodies.RunDetail(**fields, journal=journal, inbox=inbox)

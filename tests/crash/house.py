@@ -104,8 +104,8 @@ class House:
             await self.kill()
         self.log.close()
 
-    async def start(self, *, ready: float = 30, env: dict[str, str] | None = None) -> None:
-        """Start and wait until it is ready."""
+    async def launch(self, env: dict[str, str] | None = None) -> None:
+        """Start, and wait for nothing."""
         self.process = await asyncio.create_subprocess_exec(
             *[sys.executable, "-m", "eventflow", "--config", str(self.config), "serve"],
             stdout=self.log,
@@ -113,6 +113,11 @@ class House:
             env=os.environ | {"CRASH_TOKEN": TOKEN} | (env or {}),
             start_new_session=True,
         )
+
+    async def start(self, *, ready: float = 30, env: dict[str, str] | None = None) -> None:
+        """Start and wait until it is ready."""
+        await self.launch(env)
+        assert self.process is not None
         async with asyncio.timeout(ready):
             while not await self.is_ready():
                 if self.process.returncode is not None:
