@@ -9,9 +9,10 @@ shown: they hold what nobody thought of.
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 from urllib.parse import quote, quote_plus
 
 import msgspec
@@ -137,6 +138,24 @@ def _json(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> str:
     return msgspec.json.encode(fields).decode()
 
 
+class _Patient:
+    """A stream that may fail: a log that cannot be written (its disk is full, its reader gone) must
+    not end who had something to say.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def set_up(
     level: Level = "info", format: Format = "auto", *, stream: TextIO | None = None, secrets: Iterable[bytes | str] = ()
 ) -> Redactor:
@@ -158,7 +177,7 @@ def set_up(
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(target),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Patient(target))),
         cache_logger_on_first_use=False,
     )
     return redactor

@@ -106,3 +106,21 @@ def test_what_cannot_be_shown_breaks_nothing(lines):
     [line] = lines()
     assert line["broken"] == "<Broken: RuntimeError>"
     assert line["lone"] == "\\ud800"
+
+
+class FullDisk:
+    """A stream that has no room."""
+
+    def isatty(self):
+        return False
+
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+    def flush(self):
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_ends_nobody():
+    set_up("info", "json", stream=FullDisk())
+    structlog.get_logger("test").warning("no.room")
