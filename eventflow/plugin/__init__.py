@@ -1,17 +1,18 @@
 """The contracts: what things must do. Built-in components and plugins use the same lines (door 2).
 
-One file per contract: `source`, `bus`, `store`, `action`. `component` says what every component is, `registry` finds
-them: a file on a shelf is a component, and its name is its type.
+One file per contract: `source`, `bus`, `store`, `action`, `detector`. `registry` finds components: a file on a shelf is a component, and its name is its type.
 """
 
 from __future__ import annotations
 
 from eventflow.plugin.action import Action, ActionContext, Attempt
 from eventflow.plugin.bus import Bus, Subscription, Survives
+from eventflow.plugin.detector import Detector, DetectorContext, Explanation, Fit, Rows, Scores
 from eventflow.plugin.source import Delivery, Draft, Source, SourceContext
 from eventflow.plugin.store import History, Journal, Ledger, Store
 
 __all__ = [
-    "Action", "ActionContext", "Attempt", "Bus", "Delivery", "Draft", "History", "Journal", "Ledger", "Source",
-    "SourceContext", "Store", "Subscription", "Survives",
+    "Action", "ActionContext", "Attempt", "Bus", "Delivery", "Detector", "DetectorContext", "Draft", "Explanation",
+    "Fit", "History", "Journal", "Ledger", "Rows", "Scores", "Source", "SourceContext", "Store", "Subscription",
+    "Survives",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from eventflow.errors import ComponentError
 SHELVES = {
     "source": "eventflow.sources",
     "action": "eventflow.actions",
+    "detector": "eventflow.detectors",
     "bus": "eventflow.buses",
     "store": "eventflow.stores",
 }
