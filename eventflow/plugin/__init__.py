@@ -1,6 +1,7 @@
 """The contracts: what things must do. Built-in components and plugins use the same lines (door 2).
 
-One file per contract: `source`, `bus`, `store`, `action`, `detector`. `registry` finds components: a file on a shelf is a component, and its name is its type.
+One file per contract: `source`, `bus`, `store`, `action`, `detector`. `registry` finds components: a file on a shelf is
+a component, and its name is its type.
 """
 
 from __future__ import annotations
