@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.peers.kafka_fixtures"]
+
 SKIPS_FORBIDDEN = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 # No deadline: how fast this machine is today is nothing a property promises. In CI the examples are the same each
