@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from eventflow.cli.doors import Door, options
+from eventflow.cli.doors import Choice, Door, options
 
 
-@click.group()
+@click.group(cls=Choice)
 def command() -> None:
     """The settings in force."""
 

@@ -6,6 +6,7 @@ since a command should be over before a bigger library is loaded.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import http.client
 import json
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 class NoServer(EventflowError):
     """No eventflow is running here."""
 
+    code = "no-server"
     exit_code = 3
 
 
@@ -37,6 +39,7 @@ class Answered(EventflowError):
         """Keep the problem document (RFC 9457)."""
         super().__init__(problem.get("detail") or problem.get("title") or f"the server answered {status}")
         self.status, self.problem = status, problem
+        self.code = str(problem.get("code") or f"status-{status}")
 
 
 def options(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,6 +54,37 @@ def options(verb: Callable[..., Any]) -> Callable[..., Any]:
         click.pass_context(wrapped)
     )
     return click.option("--config", type=click.Path(), help="Settings file.")(asked)
+
+
+class Choice(click.Group):
+    """A verb of several (`token create`): a mistyped one is answered with the nearest, and the two options may stand
+    between them too.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        """Add `--config` and `--json`."""
+        super().__init__(*args, **more)
+        self.params += [
+            click.Option(["--config"], type=click.Path(), help="Settings file."),
+            click.Option(["--json", "as_json"], is_flag=True, help="Answer as JSON, for programs."),
+        ]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Hand on what was said so far."""
+        before = ctx.obj or {}
+        config, as_json = ctx.params.pop("config", None), ctx.params.pop("as_json", False)
+        ctx.obj = {"config": config or before.get("config"), "json": as_json or bool(before.get("json"))}
+        return super().invoke(ctx)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a suggestion."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], self.commands, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self.commands)}"
+            raise click.UsageError(f"{ctx.command_path} has no {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
 
 class Door:
@@ -78,14 +112,14 @@ class Door:
 
     def request(
         self, method: str, path: str, body: Any = None, *, query: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None, patience: float = 60,
     ) -> Any:  # fmt: skip
         """One request to the API; the decoded answer. Raises `NoServer` or `Answered`."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
         target = f"/api/v1{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         sent = {"Content-Type": "application/json", "Host": "eventflow"} | (headers or {})
-        connection = _UnixConnection(self._socket)
+        connection = _UnixConnection(self._socket, patience)
         try:
             connection.request(method, target, raw, sent)
             answer = connection.getresponse()
@@ -119,8 +153,8 @@ class Door:
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("eventflow", timeout=60)
+    def __init__(self, path: str, patience: float) -> None:
+        super().__init__("eventflow", timeout=patience)
         self._path = path
 
     def connect(self) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from eventflow.cli.doors import Door, options
+from eventflow.cli.doors import Choice, Door, options
 
 
-@click.group()
+@click.group(cls=Choice)
 def command() -> None:
     """Make, list and revoke access tokens."""
 
