@@ -51,7 +51,11 @@ class Scores(msgspec.Struct, frozen=True):
     values: Sequence[float]
     """≥ 0 and finite, larger is stranger. NaN: nothing to say yet (learning), or about this row."""
     notes: Sequence[Any] | None = None
-    """What `explain` needs to know about the state before each row; a tuple of numbers, or nothing."""
+    """What `explain` needs to know about the state before each row: a tuple of numbers, or None.
+
+    The first of them is what was expected of the row's first value (NaN: nothing was); the Judge takes the direction
+    of an alarm and the size of the change from it. The others are the detector's own.
+    """
 
 
 class Explanation(msgspec.Struct, frozen=True):

@@ -1,0 +1,136 @@
+"""`threshold`: a fixed bound. No model and no warm-up: the first sample counts.
+
+The score is a function of the value alone, so nothing is remembered but which series there are. It is made such that
+the two levels of a hysteresis are two levels of the score: 1 or more is outside the bound, below 0.5 is back inside the
+clear level, and what lies between keeps an open alarm open and opens none.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, FiniteFloat, model_validator
+
+from eventflow.errors import ComponentError
+from eventflow.plugin import Detector, DetectorContext, Explanation, Rows, Scores
+from eventflow.plugin.slots import Slots
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CLEARED = 0.5
+HIGHEST = 1e6
+"""Scores end here, so that an infinite value has a finite one."""
+
+
+class Threshold(Detector):
+    """Alarm when the value is above `above` or below `below`; with both, when it is outside of them."""
+
+    name = "threshold"
+    scale = "absolute"
+    clears_below = CLEARED
+
+    class Config(BaseModel):
+        """One bound at least. A clear level says how far back the value must come before the alarm ends."""
+
+        model_config = ConfigDict(extra="forbid")
+        above: FiniteFloat | None = None
+        """Alarm when the value is greater."""
+        below: FiniteFloat | None = None
+        """Alarm when the value is smaller."""
+        clear_above: FiniteFloat | None = None
+        """End an alarm of `above` only when the value is at or under this. Default: `above` itself."""
+        clear_below: FiniteFloat | None = None
+        """End an alarm of `below` only when the value is at or over this. Default: `below` itself."""
+
+        @model_validator(mode="after")
+        def _makes_sense(self) -> Self:
+            above, below, clear_above, clear_below = self.above, self.below, self.clear_above, self.clear_below
+            if above is None and below is None:
+                raise ValueError("give above, below, or both")
+            if above is not None and below is not None and below >= above:
+                raise ValueError(
+                    f"below ({below:g}) must be less than above ({above:g}): an alarm is what lies outside"
+                )
+            if clear_above is not None and (above is None or clear_above > above):
+                raise ValueError(f"clear_above ({clear_above:g}) needs an above that is not less")
+            if clear_below is not None and (below is None or clear_below < below):
+                raise ValueError(f"clear_below ({clear_below:g}) needs a below that is not greater")
+            return self
+
+    def __init__(self, config: Any, context: DetectorContext) -> None:
+        """`config` is a `Config`. Raises `ComponentError` for more than one feature."""
+        super().__init__(config, context)
+        if len(context.features) != 1:
+            names = ", ".join(context.features)
+            raise ComponentError(
+                f"detector 'threshold' judges one value and was given {len(context.features)}: {names}"
+            )
+        self._slots = Slots()
+        # A bound from below is one from above for the negated value.
+        self._bounds: list[tuple[float, float, float]] = []
+        if config.above is not None:
+            self._bounds.append((1.0, config.above, _either(config.clear_above, config.above)))
+        if config.below is not None:
+            self._bounds.append((-1.0, -config.below, -_either(config.clear_below, config.below)))
+
+    def series(self, key: str, group: str) -> int:
+        """Its slot; nothing else is kept of it."""
+        slot = self._slots.find(key, group)
+        return self._slots.add(key, group) if slot is None else slot
+
+    def drop(self, slot: int) -> None:
+        """Free its slot."""
+        self._slots.drop(slot)
+
+    def update_many(self, rows: Rows) -> Scores:
+        """Each value against the bounds; NaN is no answer."""
+        score = self._score
+        return Scores(values=[score(value) for (value,) in rows.values])
+
+    def _score(self, value: float) -> float:
+        """The worse of both sides."""
+        if value != value:  # NaN  # noqa: PLR0124
+            return math.nan
+        return max(_beyond(sign * value, bound, clear) for sign, bound, clear in self._bounds)
+
+    def dump(self) -> dict[str, bytes | None]:
+        """The series that came and went."""
+        parts: dict[str, bytes | None] = {}
+        for slot in self._slots.take_changed():
+            name = self._slots.name(slot)
+            parts[str(slot)] = msgspec.msgpack.encode(name) if name is not None else None
+        return parts
+
+    def load(self, parts: Mapping[str, bytes]) -> None:
+        """The series there were."""
+        names = ((int(slot), *msgspec.msgpack.decode(name, type=tuple[str, str])) for slot, name in parts.items())
+        self._slots.restore((slot, key, group) for slot, group, key in names)
+
+    def explain(self, values: tuple[float, ...], note: Any) -> Explanation:
+        """Which bound, and where the alarm ends."""
+        config, value = self.config, values[0]
+        because = "within its bounds"
+        if config.above is not None and value > config.above:
+            clear = _either(config.clear_above, config.above)
+            because = f"{value:.6g} is above {config.above:g} (ends at {clear:g} or less)"
+        elif config.below is not None and value < config.below:
+            clear = _either(config.clear_below, config.below)
+            because = f"{value:.6g} is below {config.below:g} (ends at {clear:g} or more)"
+        return Explanation(low=config.below, high=config.above, because=because)
+
+
+def _either(wanted: float | None, otherwise: float) -> float:
+    return otherwise if wanted is None else wanted
+
+
+def _beyond(value: float, bound: float, clear: float) -> float:
+    """1 and more above `bound`, below `CLEARED` at or under `clear`, rising all the way."""
+    unit = abs(bound) or 1.0
+    if value > bound:
+        return min(1.0 + (value - bound) / unit, HIGHEST)
+    if value > clear:
+        return CLEARED + 0.25 * ((value - clear) / (bound - clear))
+    return 0.9 * CLEARED / (1.0 + (clear - value) / unit)
