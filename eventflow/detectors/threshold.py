@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 from pydantic import BaseModel, ConfigDict, FiniteFloat, model_validator
 
-from eventflow.errors import ComponentError
 from eventflow.plugin import Detector, DetectorContext, Explanation, Rows, Scores
 from eventflow.plugin.slots import Slots
 
@@ -61,13 +60,8 @@ class Threshold(Detector):
             return self
 
     def __init__(self, config: Any, context: DetectorContext) -> None:
-        """`config` is a `Config`. Raises `ComponentError` for more than one feature."""
+        """`config` is a `Config`."""
         super().__init__(config, context)
-        if len(context.features) != 1:
-            names = ", ".join(context.features)
-            raise ComponentError(
-                f"detector 'threshold' judges one value and was given {len(context.features)}: {names}"
-            )
         self._slots = Slots()
         # A bound from below is one from above for the negated value.
         self._bounds: list[tuple[float, float, float]] = []

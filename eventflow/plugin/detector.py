@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 
+from eventflow.errors import ComponentError
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
@@ -88,6 +90,8 @@ class Detector(ABC):
     name: ClassVar[str]
     scale: ClassVar[Scale]
     """`absolute`: 1 or more is an alarm, whatever came before. `relative`: any unit; the Judge learns what is rare."""
+    several: ClassVar[bool] = False
+    """Whether a row may have more than one feature."""
     extra: ClassVar[str | None] = None
     version: ClassVar[int] = 1
     """Of what `dump` writes; another version's memory is dropped and learned again."""
@@ -97,7 +101,10 @@ class Detector(ABC):
     """For `absolute`: an open alarm ends below this score (hysteresis). An object may set its own."""
 
     def __init__(self, config: Any, context: DetectorContext) -> None:
-        """Keep what is needed; `config` is a valid `Config`."""
+        """Keep what is needed; `config` is a valid `Config`. Raises `ComponentError` for features it cannot judge."""
+        if len(context.features) != 1 and not self.several:
+            names = ", ".join(context.features)
+            raise ComponentError(f"detector {self.name!r} judges one value; these are {len(context.features)}: {names}")
         self.config = config
         self.context = context
 
