@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Micros = int
 Scale = Literal["absolute", "relative"]
+HANDOVER: Final[Micros] = 60_000_000
+"""Log time from the row that asks for a model to the first row that may be judged by it, at least."""
 
 
 class DetectorContext(msgspec.Struct, frozen=True):
@@ -42,7 +44,11 @@ class Rows(msgspec.Struct, frozen=True):
     times: Sequence[Micros]
     """Event time, microseconds since 1970. May repeat and may go backwards within a series."""
     log_times: Sequence[Micros]
-    """When the log took it; never decreasing. Models are handed over by this clock (W16)."""
+    """When the log took it; never decreasing. Models are handed over by this clock (W16).
+
+    The rows of one call lie less than `HANDOVER` apart, and all of them before the `due` of any model that is asked
+    for and not given: so a model that a row asks for is never due within the same call.
+    """
     values: Sequence[tuple[float, ...]]
     """One number for each feature; NaN where a feature is missing, infinity where a sender says so."""
 
@@ -77,7 +83,10 @@ class Fit(msgspec.Struct, frozen=True):
     job: bytes
     """Everything `Detector.fit` needs: rows, seed, sizes."""
     due: Micros
-    """The log time from which rows are judged by the new model; no row at or after it is scored before."""
+    """The log time from which rows are judged by the new model; no row at or after it is scored before.
+
+    `HANDOVER` or more after the row that asked.
+    """
 
 
 class Detector(ABC):

@@ -48,7 +48,7 @@ HIGHEST: Final = 1e6
 LARGEST: Final = 1e150
 """Values beyond are taken for infinite: their differences could not be computed with."""
 CROSSOVER: Final = 160
-"""From so many series in one call numpy, where it is installed, beats a loop: measured by `python -m bench.detectors`."""
+"""From so many series in one call numpy, where it is installed, beats a loop: see `bench/detectors.py`."""
 BAND: Final = 3.0
 """Scales on both sides of the level that an explanation calls usual."""
 
