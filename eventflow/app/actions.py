@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eventflow.errors import EventflowError, NotFound
-from eventflow.execute.inside import DOERS
+from eventflow.errors import NotFound
 from eventflow.plugin import Action, ActionContext
 from eventflow.plugin.registry import find
 
@@ -32,14 +31,6 @@ class Actions:
         if name not in self._made:
             self._made[name] = find("action", name, Action)(self._context)  # type: ignore[type-abstract]
         return self._made[name]
-
-    def known(self, name: str) -> bool:
-        """Whether a workflow may use this name: a component, or what the engine does itself."""
-        try:
-            find("action", name, Action)  # type: ignore[type-abstract]
-        except EventflowError:
-            return name in DOERS
-        return True
 
     def secret(self, name: str) -> str:
         """The value of a secret. Raises `NotFound` for one that the settings do not name."""

@@ -69,7 +69,7 @@ class Eventflow:
         self.bus: Bus = build_bus(self.settings)
         self.store: Store = build_store(self.settings)
         self.actions = Actions(self.settings)
-        self.workflows = Workflows(self.settings, self.actions.known)
+        self.workflows = Workflows(self.settings)
         self.addresses: dict[str, Any] = {}
         self.ended: asyncio.Event = asyncio.Event()
         """Set when the house is to be closed: by `drain`, or because a room failed (`failure`)."""

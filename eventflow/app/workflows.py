@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from eventflow import catalog
+from eventflow.app.known import known
 from eventflow.model.workflow import Catalogue, decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from eventflow.catalog import Loaded, Problem
     from eventflow.model.event import Micros
@@ -25,12 +26,10 @@ log = structlog.get_logger("eventflow.app")
 class Workflows:
     """What the folders hold and what of it is in force."""
 
-    def __init__(self, settings: Settings, known_action: Callable[[str], bool]) -> None:
+    def __init__(self, settings: Settings) -> None:
         """Nothing is read yet."""
         self._settings = settings
-        self._known = catalog.Known(
-            action=known_action, secrets=frozenset(settings.secrets), timezone=settings.timezone
-        )
+        self._known = known(settings)
         self._watch: catalog.Watch | None = None
         self.in_force = Catalogue()
         self.problems: Sequence[Problem] = ()

@@ -6,13 +6,14 @@ The way of a document: `reading` (YAML events to marked nodes) → shapes (`work
 
 from __future__ import annotations
 
-from eventflow.catalog.load import Checked, Loaded, check, check_detector, load
-from eventflow.catalog.locate import folders, resolve, shipped
+from eventflow.catalog.against import Wants
+from eventflow.catalog.load import Checked, Loaded, check, check_detector, load, load_files
+from eventflow.catalog.locate import documents, folders, named, resolve, shipped
 from eventflow.catalog.problems import CODES, Problem
 from eventflow.catalog.watch import Watch
 from eventflow.catalog.workflows import Known
 
 __all__ = [
-    "CODES", "Checked", "Known", "Loaded", "Problem", "Watch",
-    "check", "check_detector", "folders", "load", "resolve", "shipped",
+    "CODES", "Checked", "Known", "Loaded", "Problem", "Wants", "Watch",
+    "check", "check_detector", "documents", "folders", "load", "load_files", "named", "resolve", "shipped",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from eventflow.catalog.problems import CODES, Problem, Severity, severity
 
 if TYPE_CHECKING:
     from eventflow.catalog.nodes import Node, Scalar
+    from eventflow.catalog.own import Start
 
 
 _BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -37,6 +38,7 @@ class Document:
         self.text = text
         self.problems: list[Problem] = []
         self.expressions: list[Expression] = []
+        self.starts: list[Start] = []
         self.scope: tuple[str, ...] = ()
         self._lines: list[str] | None = None
 

@@ -26,6 +26,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     "wait": ("event", "inputs", "steps", "vars", "trigger"),
     "step": _STEP,
     "with": (*_STEP, "secrets"),
+    "own": _STEP,
     "result": (*_STEP, "result"),
     "metric": _STEP,
     "alert": (*STATS, "stats", "vars"),
@@ -86,6 +87,8 @@ def _elsewhere(one: Expression, problem: match.Problem) -> str:
     """What to say of a name that exists, but not where it stands."""
     found = re.match(r"\w+", one.text[problem.offset :])
     name = found[0] if found else ""
+    if name == "secrets" and one.place == "own":
+        return "what the engine does itself takes no secrets: it is written down for all to see"
     if name == "secrets":
         return "secrets can be used in 'with' and 'env' of actions only"
     if any(name in names for names in NAMES.values()):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eventflow.catalog.fields import Fields, Key, ListOf, MapOf, Shape, not_yet
+from eventflow.catalog import own
+from eventflow.catalog.fields import Fields, Key, ListOf, Shape, not_yet
 from eventflow.catalog.kinds import INVALID, Anything, Bool, Duration, Kind, Number, OneOf, Templated, Text
 from eventflow.catalog.nodes import Node, Scalar
 from eventflow.model.workflow import Concurrency, Fallback, Retry
@@ -99,12 +100,12 @@ class Fallbacks(ListOf):
     """Fallback actions with their places, for the cross check."""
 
     def read(self, doc: Document, node: Node) -> Any:
-        """(fallback, node of its action) of each."""
+        """(fallback, its fields) of each."""
         read = super().read(doc, node)
         if read is INVALID:
             return read
         return tuple(
-            (Fallback(action=one.get("action", ""), with_=one.get("with", {})), one.at("action")) for one in read
+            (Fallback(action=one.get("action", ""), with_=own.given(doc, one, one.get("action"))), one) for one in read
         )
 
 
@@ -112,7 +113,7 @@ FALLBACK: Final = Shape(
     "fallback action",
     {
         "action": Key(Text(), "a step of this file, or a registered action", needed=True),
-        "with": Key(MapOf(Anything("with")), "its inputs, where it is a registered action"),
+        "with": Key(Anything(), "its inputs, where it is a registered action"),
     },
 )
 BREAKER: Final = Shape(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from eventflow.catalog.spelling import did_you_mean
-from eventflow.model import order
 from eventflow.model.order import WORDS, handlers
-from eventflow.model.workflow import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,10 +137,3 @@ def _ways(block: tuple[Read, ...], place: int, places: dict[str, int], taken: fr
     skips = step.fields.given("if") and "skipped" not in step.targets
     if step.name not in taken and (not leaves or skips):
         yield following
-
-
-def every_action(workflow: Workflow) -> Iterator[Action]:
-    """Every action of a workflow, nested ones included."""
-    for step in order.every(workflow.steps):
-        if isinstance(step.do, Action):
-            yield step.do

@@ -12,9 +12,10 @@ import msgspec
 from eventflow.catalog import detectors as detector_documents
 from eventflow.catalog import expressions, workflows
 from eventflow.catalog.document import Document
-from eventflow.catalog.graph import every_action
+from eventflow.catalog.inputs import fits
 from eventflow.catalog.locate import documents, shown
 from eventflow.catalog.nodes import Mapping
+from eventflow.catalog.own import Start
 from eventflow.catalog.problems import Problem
 from eventflow.catalog.reading import SIZE, decode, read
 from eventflow.catalog.spelling import did_you_mean
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from eventflow.catalog.nodes import Node
+    from eventflow.model.workflow import Input
 
 _ID: Final = re.compile(ID)
 _WRITTEN: Final = re.compile(
     r"^metadata:(?:\s*\{[^}\n]*?\b|\s*\n(?:[ \t]+[^\n]*\n){0,20}?[ \t]+)id:[ ]*[\"']?([\w/-]+)", re.MULTILINE
 )
+_DETECTOR: Final = re.compile(rb"^[\"']?detector[\"']?\s*:", re.MULTILINE)
+_STEPS: Final = re.compile(rb"^[\"']?steps[\"']?\s*:", re.MULTILINE)
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -41,6 +45,8 @@ class Loaded(msgspec.Struct, frozen=True):
     problems: list[Problem]
     held: dict[str, tuple[Problem, ...]] = {}
     files: dict[str, Path] = {}
+    count: int = 0
+    """How many documents there were, detectors included."""
 
     @property
     def errors(self) -> list[Problem]:
@@ -54,6 +60,8 @@ class Checked(msgspec.Struct, frozen=True):
     id: str
     workflow: Workflow | None
     problems: tuple[Problem, ...]
+    starts: tuple[Start, ...] = ()
+    """The workflows that its steps start."""
 
     @property
     def active(self) -> bool:
@@ -70,7 +78,7 @@ def check(data: bytes, path: str = "workflow", *, file: str | None = None, known
         workflow = workflows.build(doc, node, path, known or Known())
         _identity(doc, node, path)
     id_ = workflow.id if workflow is not None else _written_id(doc.text) or path
-    return Checked(id_, workflow, tuple(sorted(set(doc.problems))))
+    return Checked(id_, workflow, tuple(sorted(set(doc.problems))), tuple(doc.starts))
 
 
 def check_detector(data: bytes, *, file: str) -> tuple[Problem, ...]:
@@ -91,7 +99,7 @@ def load(folders: Iterable[Path | str], known: Known | None = None, *, detectors
     known = known or Known()
     if known.action is not None:
         known = msgspec.structs.replace(known, action=functools.cache(known.action))
-    loading = _Loading()
+    loading = _Loading(known)
     for folder in map(Path, detectors):
         for file, path in documents(folder):
             loading.detector(file, path)
@@ -101,31 +109,69 @@ def load(folders: Iterable[Path | str], known: Known | None = None, *, detectors
         for file, path in documents(folder):
             loading.workflow(file, path, known)
     loading.across()
-    return Loaded(loading.workflows, sorted(loading.problems), loading.held, loading.files)
+    return loading.loaded()
+
+
+def load_files(
+    files: Iterable[tuple[Path, str]], known: Known, *, beside: Iterable[Path] = (), detectors: Iterable[Path] = ()
+) -> Loaded:
+    """Single documents, (file, id) each, workflows and detectors as they come.
+
+    `beside` are the folders of workflows that these may start, `detectors` those of detectors that they may name.
+    """
+    here = {path: file for folder in beside for file, path in documents(folder)}
+    loading = _Loading(known, here)
+    if known.detectors is None:
+        names = {path for folder in detectors for _, path in documents(folder)}
+        known = msgspec.structs.replace(known, detectors=frozenset(names)) if names else known
+    for file, path in files:
+        loading.document(file, path, known)
+    loading.across()
+    return loading.loaded()
 
 
 class _Loading:
-    """What has been loaded so far."""
+    """What has been loaded so far. `beside` are workflows that are not loaded and may be started: id to file."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Known, beside: dict[str, Path] | None = None) -> None:
+        self.known = known
+        self.beside = beside or {}
+        self.count = 0
         self.workflows: dict[str, Workflow] = {}
         self.held: dict[str, tuple[Problem, ...]] = {}
         self.files: dict[str, Path] = {}
         self.problems: list[Problem] = []
+        self.read: list[tuple[Checked, Path]] = []
         self.detectors: set[str] = set()
 
     def detector(self, file: Path, path: str) -> None:
         self.detectors.add(path)
+        self.count += 1
         data = self.content(file)
         if data is not None:
             self.problems += check_detector(data, file=shown(file))
 
+    def loaded(self) -> Loaded:
+        return Loaded(self.workflows, sorted(self.problems), self.held, self.files, self.count)
+
+    def document(self, file: Path, path: str, known: Known) -> None:
+        """A workflow or a detector, whichever it is."""
+        data = self.content(file)
+        if data is not None and _DETECTOR.search(data) is not None and _STEPS.search(data) is None:
+            self.count += 1
+            self.problems += check_detector(data, file=shown(file))
+        elif data is not None:
+            self.take(check(data, path, file=shown(file), known=known), file)
+
     def workflow(self, file: Path, path: str, known: Known) -> None:
         data = self.content(file)
-        if data is None:
-            return
-        checked = check(data, path, file=shown(file), known=known)
+        if data is not None:
+            self.take(check(data, path, file=shown(file), known=known), file)
+
+    def take(self, checked: Checked, file: Path) -> None:
+        self.count += 1
         self.problems += checked.problems
+        self.read.append((checked, file))
         first = self.files.setdefault(checked.id, file)
         if first is not file:
             doc = Document(shown(file))
@@ -152,24 +198,43 @@ class _Loading:
             return None
 
     def across(self) -> None:
-        """What only the whole catalogue tells: workflows that others start must be there."""
-        for workflow in self.workflows.values():
-            for step in every_action(workflow):
-                wanted = step.with_.get("workflow")
-                if (
-                    step.uses == "workflow.run"
-                    and isinstance(wanted, str)
-                    and "${{" not in wanted
-                    and wanted not in self.files
-                ):
-                    doc = Document(shown(self.files[workflow.id]))
-                    doc.report(
-                        "W234",
-                        (1, 1),
-                        f"workflow.run starts '{wanted}', which is not there",
-                        did_you_mean(wanted, self.files),
-                    )
-                    self.problems += doc.problems
+        """What only the whole catalogue tells: workflows that others start must be there and take what they get."""
+        inputs = {checked.id: checked.workflow.inputs for checked, _ in reversed(self.read) if checked.workflow}
+        for checked, file in self.read:
+            if not checked.starts:
+                continue
+            doc = Document(shown(file), (self.content(file) or b"").decode("utf-8-sig", "replace"))
+            for start in checked.starts:
+                self.started(doc, start, inputs)
+            errors = tuple(problem for problem in doc.problems if problem.holds)
+            if errors and self.files[checked.id] is file:
+                self.workflows.pop(checked.id, None)
+                self.held[checked.id] = (*self.held.get(checked.id, ()), *errors)
+            self.problems += doc.problems
+
+    def started(self, doc: Document, start: Start, inputs: dict[str, dict[str, Input]]) -> None:
+        """One `workflow.run` against the workflow that it starts."""
+        if start.workflow not in self.files and start.workflow not in self.beside:
+            said = f"workflow.run starts '{start.workflow}', which is not there"
+            doc.report("W234", start.at, said, did_you_mean(start.workflow, {**self.files, **self.beside}))
+        if start.workflow not in inputs and start.workflow in self.beside:
+            other = self.content(self.beside[start.workflow]) or b""
+            checked = check(other, start.workflow, known=self.known)
+            inputs[start.workflow] = checked.workflow.inputs if checked.workflow is not None else {}
+        declared = inputs.get(start.workflow)
+        if declared is None or start.inputs is None:
+            return
+        for name, (at, value) in start.inputs.items():
+            if name not in declared:
+                doc.report(
+                    "E216", at, f"workflow '{start.workflow}' has no input '{name}'", did_you_mean(name, declared)
+                )
+            elif value is not ... and value is not None and (wrong := fits(declared[name], value)) is not None:
+                doc.report("E224", at, f"the value of input '{name}' {wrong}")
+        for name, wanted in declared.items():
+            if wanted.required and wanted.default is None and name not in start.inputs:
+                said = f"workflow '{start.workflow}' needs the input '{name}'"
+                doc.report("E225", start.at, said, f"add inputs: {{{name}: …}}")
 
 
 def _written_id(text: str) -> str | None:

@@ -53,6 +53,18 @@ def documents(folder: Path) -> Iterator[tuple[Path, str]]:
     yield from sorted(found, key=lambda pair: (pair[1], pair[0].suffix))
 
 
+def named(file: Path, roots: Collection[Path]) -> str:
+    """The id of a file by its path: under the first root that holds it, else under a folder called as ours are."""
+    place = file.resolve()
+    for root in roots:
+        if place.is_relative_to(root.resolve()):
+            return place.relative_to(root.resolve()).with_suffix("").as_posix()
+    for folder in place.parents:
+        if folder.name in {"workflows", "detectors"}:
+            return place.relative_to(folder).with_suffix("").as_posix()
+    return place.stem
+
+
 def shown(file: Path) -> str:
     """A file's name in messages: relative to the working directory where it lies below it."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from eventflow.catalog import own
 from eventflow.catalog.document import Expression
 from eventflow.catalog.fields import EitherOf, Fields, Key, ListOf, MapOf, Shape, not_yet
 from eventflow.catalog.kinds import Anything, Cel, Duration, Kind, Number, OneOf, Text, slug
@@ -58,6 +59,11 @@ def _metric(doc: Document, fields: Fields) -> Fields:
     return fields
 
 
+def _alert(doc: Document, fields: Fields) -> Fields:
+    own.given(doc, fields, fields.get("action"), place="alert_with")
+    return fields
+
+
 MONITORING: Final = Shape(
     "monitoring",
     {
@@ -89,8 +95,9 @@ MONITORING: Final = Shape(
                         "for": Key(Duration(), "must last this long"),
                         "repeat_every": Key(Duration(), "say it again"),
                         "action": Key(Text(), "a step of this file, or a registered action", needed=True),
-                        "with": Key(MapOf(Anything("alert_with")), "its inputs"),
+                        "with": Key(Anything(), "its inputs"),
                     },
+                    build=_alert,
                 )
             ),
             "what to do when runs go wrong too often",

@@ -81,9 +81,12 @@ E226 ai-place: `ai_assisted` on `parallel` or `loop`: a model chooses among case
 E227 contamination: `contamination` is the share of bad samples in the training data, which nobody knows. Say
     `alarm_rate`, the share that may alarm.
 E228 ai-name: An agent or persona that the settings do not know.
+E229 action-input: The action itself refuses what its `with` holds; the sentence is the action's own.
 E230 key-missing: A correlation of several events needs `key`: what makes them belong together.
 E231 pattern: Not a regular expression that RE2 knows (no look-around, no back references).
 W234 unknown-workflow: `workflow.run` names a workflow that is not in the catalogue.
+W235 unknown-source: No source of this name or type is known, and one is called nearly the same. Events that come by
+    `POST /events` say their source themselves, so the name may still be right.
 E233 no-template: `${{ }}` where it is not evaluated.
 W209 category: The category differs from the directory the file lies in.
 W220 unreachable: No way leads to this step.

@@ -40,6 +40,7 @@ _PLACES: Final = {
     "wait": "`filter` and `key` of `wait.event`",
     "step": "`if`, `when`, `require`, `for_each`, `while`, `until`, texts of steps, `outputs` of the workflow",
     "with": "`with` and `env` of actions",
+    "own": "`with` of the engine's own actions (`wait.*`, `event.emit`, `workflow.run`, `run.annotate`)",
     "result": "`outputs` of an action",
     "alert": "`condition` of an alert",
 }

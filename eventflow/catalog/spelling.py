@@ -23,17 +23,26 @@ def distance(a: str, b: str) -> int:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The closest known word, if it is close enough to be meant; the first by letters where two are equally close."""
+    """The closest known word, if it is close enough to be meant; the first by letters where two are equally close.
+
+    Where none is close, the only one that begins so: `prod` for `production`.
+    """
     plain = _plain(word)
     best: tuple[int, str] | None = None
-    for candidate in sorted(set(known)):
+    words = sorted(set(known))
+    for candidate in words:
         other = _plain(candidate)
+        if min(len(plain), len(other)) < 3 and plain != other:  # of two letters one is half the word
+            continue
         most = max(1, min(len(plain), len(other)) // 3)
         if abs(len(plain) - len(other)) > most:
             continue
         found = distance(plain, other)
         if found <= most and (best is None or (found, candidate) < best):
             best = (found, candidate)
+    if best is None and len(plain) > 2:
+        longer = [candidate for candidate in words if _plain(candidate).startswith(plain)]
+        return longer[0] if len(longer) == 1 else None
     return best[1] if best else None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eventflow.catalog import selectors
+from eventflow.catalog import own
 from eventflow.catalog.decisions import decision
 from eventflow.catalog.failures import RETRY
 from eventflow.catalog.fields import EitherOf, Fields, Key, MapOf, Shape
@@ -38,7 +38,8 @@ AI: Final = Shape(
 )
 COMPENSATE: Final = Shape(
     "compensate",
-    {"uses": Key(Text(), "the action", needed=True), "with": Key(Anything("with"), "its inputs")},
+    {"uses": Key(Text(), "the action", needed=True), "with": Key(Anything(), "its inputs")},
+    build=lambda doc, fields: (fields, own.given(doc, fields, fields.get("uses")))[0],
 )
 ACTION: Final[dict[str, Key]] = {
     "uses": Key(Text(most=128), "the action: `plugin.verb`"),
@@ -184,22 +185,9 @@ def _action(doc: Document, read: Read) -> Action:
     if fields.get("ai_assisted") and not config.given("ai"):
         doc.report("W233", fields.of("ai_assisted"), "ai_assisted has no effect on an action without config.ai.fill")
     return Action(
-        uses=fields.get("uses", ""), with_=_with(doc, fields), env=fields.get("env", {}),
+        uses=fields.get("uses", ""), with_=own.given(doc, fields, fields.get("uses")), env=fields.get("env", {}),
         outputs=fields.get("outputs", {}), idempotent=fields.get("idempotent"),
     )  # fmt: skip
-
-
-def _with(doc: Document, fields: Fields) -> dict[str, Any]:
-    if not fields.given("with"):
-        empty = Mapping(fields.node.line, fields.node.column)
-        return selectors.wait(doc, empty) if fields.get("uses") == "wait.event" else {}
-    node = fields.at("with")
-    if isinstance(node, Scalar) and node.value is None:
-        return {}
-    if fields.get("uses") == "wait.event" and isinstance(node, Mapping):
-        return selectors.wait(doc, node)
-    given = MapOf(Anything("with"), says="a mapping of inputs").read(doc, node)
-    return given if isinstance(given, dict) else {}
 
 
 BRANCHES: Final = MapOf(Steps(), names=Text(r"[a-z][a-z0-9_-]{0,63}", "a branch's name"))

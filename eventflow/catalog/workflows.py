@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from eventflow.catalog import expressions, graph, lint, monitoring, selectors
+from eventflow.catalog.against import Wants, hold
 from eventflow.catalog.failures import CONCURRENCY, HANDLING
 from eventflow.catalog.fields import Fields, Key, ListOf, MapOf, Shape, not_yet
 from eventflow.catalog.inputs import INPUT, fits
@@ -16,7 +17,7 @@ from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence
 from eventflow.catalog.spelling import did_you_mean, nearest
 from eventflow.catalog.steps import Steps, built
 from eventflow.catalog.triggers import Triggers
-from eventflow.model.workflow import Concurrency, Fallback, Retry, Workflow
+from eventflow.model.workflow import Concurrency, Retry, Workflow
 
 if TYPE_CHECKING:
     from eventflow.catalog.document import Document
@@ -50,13 +51,17 @@ class Known(msgspec.Struct, frozen=True):
     """
 
     action: Callable[[str], bool | str] | None = None
+    wants: Callable[[str], Wants | None] | None = None
+    """What `with` of an action may hold; None for one that does not say."""
+    sources: Collection[str] | None = None
+    """Names and types of sources, to find misspelt ones by."""
     detectors: Collection[str] | None = None
     secrets: Collection[str] | None = None
     agents: Collection[str] | None = None
     personas: Collection[str] | None = None
     timezone: str | None = None
-    actions: Collection[str] = ()
-    """Names of actions beside the built-in ones, to suggest from."""
+    actions: Callable[[], Collection[str]] | None = None
+    """Names of actions beside the built-in ones, to suggest from; asked when there is something to suggest."""
     risky: Collection[str] = ()
     """Actions of high risk."""
 
@@ -180,18 +185,22 @@ def _around(doc: Document, fields: Fields, workflow: Workflow, known: Known) -> 
     for step in steps:
         lint.check(doc, step)
         if step.fields.given("uses") and step.fields.get("uses"):
-            _action(doc, step.fields.at("uses"), step.fields.get("uses"), known)
+            _action(doc, step.fields, "uses", known)
+        if (undo := step.fields.get("compensate")) is not None and undo.get("uses"):
+            _action(doc, undo, "uses", known)
     handling = fields.get("error_handling")
-    for fallback, at in handling.get("fallback_actions", ()) if handling is not None else ():
-        _named(doc, at, fallback, names, known)
+    for fallback, one in handling.get("fallback_actions", ()) if handling is not None else ():
+        if fallback.action:
+            _named(doc, one, names, known)
     watched = fields.get("monitoring")
     for alert in watched.get("alerts", ()) if watched is not None else ():
         if alert.get("action"):
-            _named(doc, alert.at("action"), Fallback(action=alert.get("action")), names, known, later=True)
+            _named(doc, alert, names, known, later=True)
     for _, config in fields.get("triggers", ()):
         if config is not None:
             _inputs(doc, config, workflow)
             _detector(doc, config, known)
+            _sources(doc, config, known)
     if any(step.fields.get("ai_assisted") for step in steps) and fields.get("ai_config") is not None:
         _ai(doc, fields.get("ai_config"), known)
     monitoring.check_tests(doc, fields.get("tests", ()), names)
@@ -202,7 +211,9 @@ def _around(doc: Document, fields: Fields, workflow: Workflow, known: Known) -> 
     expressions.check(doc, members)
 
 
-def _action(doc: Document, at: Node, name: str, known: Known, *, later: bool = False) -> None:
+def _action(doc: Document, fields: Fields, key: str, known: Known, *, later: bool = False) -> None:
+    """The action that a key names, and its `with`."""
+    at, name = fields.at(key), fields.get(key)
     if name in LATER:
         not_yet(doc, at, name)
         return
@@ -210,12 +221,15 @@ def _action(doc: Document, at: Node, name: str, known: Known, *, later: bool = F
         return
     answer = known.action(name)
     if answer is True:
+        wants = known.wants(name) if known.wants is not None else None
+        if wants is not None:
+            hold(doc, fields.at("with") if fields.given("with") else None, wants, name, at)
         return
     hint = answer if isinstance(answer, str) else ""
     if not hint and name in ALIASES:
         hint = "it needs a channel, which the settings cannot name yet"
     if not hint:
-        hint = _like(name, {*ACTIONS, *known.actions})
+        hint = _like(name, {*ACTIONS, *(known.actions() if known.actions is not None else ())})
     doc.report("E211", at, f"no action '{name}'", hint, level="warning" if later else None)
 
 
@@ -223,23 +237,34 @@ def _like(name: str, actions: set[str]) -> str:
     """The action that was probably meant: by its letters, else the only one of that plugin."""
     same = [action for action in actions if action.startswith(f"{name}.")]
     close = nearest(name, actions) or (same[0] if len(same) == 1 else None)
-    return f"did you mean '{close}'?" if close is not None else ""
+    if close is not None:
+        return f"did you mean '{close}'?"
+    family = name.partition(".")[0]
+    beside = sorted(action for action in actions if action.startswith(f"{nearest(family, _families(actions))}."))
+    if len(beside) == 1:
+        return f"did you mean '{beside[0]}'?"
+    return f"there are: {', '.join(beside)}" if beside else "'eventflow components' lists what there is"
 
 
-def _named(doc: Document, at: Node, wanted: Fallback, steps: set[str], known: Known, *, later: bool = False) -> None:
+def _families(actions: set[str]) -> set[str]:
+    return {action.partition(".")[0] for action in actions}
+
+
+def _named(doc: Document, fields: Fields, steps: set[str], known: Known, *, later: bool = False) -> None:
     """A step of this file, else a registered action, else an error."""
-    name = wanted.action
+    name, at = fields.get("action"), fields.at("action")
     if name in steps or slug(name) in steps:
-        if wanted.with_:
+        if fields.given("with"):
             doc.report("W233", at, f"'{name}' is a step of this file, so 'with' has no effect")
     elif "." in name or name in ALIASES:
-        _action(doc, at, name, known, later=later)
+        _action(doc, fields, "action", known, later=later)
     else:
+        like = did_you_mean(name, steps)
         doc.report(
             "E212",
             at,
             f"'{name}' is no step of this file and no action",
-            did_you_mean(name, steps) or "actions have a dot: slack.post",
+            like if like.startswith("did") else "name a step of this file, or an action, which has a dot: slack.post",
         )
 
 
@@ -274,6 +299,18 @@ def _detector(doc: Document, config: Fields, known: Known) -> None:
     name = config.get("detector")
     if isinstance(name, str) and known.detectors is not None and name not in known.detectors:
         doc.report("E210", config.at("detector"), f"no detector '{name}'", did_you_mean(name, known.detectors))
+
+
+def _sources(doc: Document, config: Fields, known: Known) -> None:
+    """A source that nobody knows and that is nearly called like a known one."""
+    if known.sources is None or not config.given("source"):
+        return
+    node = config.at("source")
+    for item in node.items if isinstance(node, Sequence) else [node]:
+        if isinstance(item, Scalar) and isinstance(item.value, str) and item.value not in known.sources:
+            close = nearest(item.value, known.sources) if item.value.isidentifier() else None
+            if close is not None:
+                doc.report("W235", item, f"no source '{item.value}' is known", f"did you mean '{close}'?")
 
 
 def _ai(doc: Document, config: Fields, known: Known) -> None:

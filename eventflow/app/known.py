@@ -1,0 +1,67 @@
+"""What there is around a document: actions, their inputs, sources, secrets. Here once, so that `serve`, the API and
+`validate` say the same of it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from eventflow.catalog import Known, Wants
+from eventflow.errors import ComponentError
+from eventflow.execute.inside import DOERS
+from eventflow.plugin import Action
+from eventflow.plugin.registry import find, modules, names
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from eventflow.settings import Settings
+
+ENGINE = "eventflow"
+"""The source of what the engine says itself."""
+
+
+def known(settings: Settings) -> Known:
+    """What documents are held against under these settings."""
+    sources = {ENGINE, *settings.sources, *(one.type for one in settings.sources.values()), *modules("source")}
+    return Known(
+        action=action, wants=wants, actions=action_names, sources=frozenset(sources),
+        secrets=frozenset(settings.secrets), timezone=settings.timezone,
+    )  # fmt: skip
+
+
+def action(name: str) -> bool | str:
+    """Whether a workflow may use this name; where only something must be installed for it, how."""
+    if name in DOERS:
+        return True
+    try:
+        find("action", name, Action)  # type: ignore[type-abstract]
+    except ComponentError as error:
+        return str(error).partition("; ")[2] if isinstance(error.__cause__, ImportError) else False
+    return True
+
+
+def action_names() -> list[str]:
+    """Every action there is."""
+    return names("action", Action)  # type: ignore[type-abstract]
+
+
+@cache
+def wants(name: str) -> Wants | None:
+    """What `with` of an action may hold, from its `Inputs`."""
+    if name in DOERS:
+        return None
+    model = find("action", name, Action).Inputs  # type: ignore[type-abstract]
+    return Wants(model.model_json_schema(), lambda given: refusals(model, given))
+
+
+def refusals(model: type[BaseModel], given: dict[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
+    """What a model says against a `with` that is all there: (path, sentence) of each."""
+    from pydantic import ValidationError
+
+    try:
+        model.model_validate(given)
+    except ValidationError as error:
+        return [(one["loc"], one["msg"].removeprefix("Value error, ")) for one in error.errors(include_url=False)]
+    return []
