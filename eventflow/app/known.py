@@ -42,6 +42,7 @@ def action(name: str) -> bool | str:
     return True
 
 
+@cache
 def action_names() -> list[str]:
     """Every action there is."""
     return names("action", Action)  # type: ignore[type-abstract]

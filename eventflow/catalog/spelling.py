@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,9 +28,14 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
     Where none is close, the only one that begins so: `prod` for `production`.
     """
+    return _nearest(word, frozenset(known))
+
+
+@lru_cache(maxsize=4_000)
+def _nearest(word: str, known: frozenset[str]) -> str | None:
     plain = _plain(word)
     best: tuple[int, str] | None = None
-    words = sorted(set(known))
+    words = sorted(known)
     for candidate in words:
         other = _plain(candidate)
         if min(len(plain), len(other)) < 3 and plain != other:  # of two letters one is half the word

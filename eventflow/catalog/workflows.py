@@ -239,15 +239,11 @@ def _like(name: str, actions: set[str]) -> str:
     close = nearest(name, actions) or (same[0] if len(same) == 1 else None)
     if close is not None:
         return f"did you mean '{close}'?"
-    family = name.partition(".")[0]
-    beside = sorted(action for action in actions if action.startswith(f"{nearest(family, _families(actions))}."))
+    family = nearest(name.partition(".")[0], {action.partition(".")[0] for action in actions}) or "?"
+    beside = sorted(action for action in actions if action.startswith(f"{family}."))
     if len(beside) == 1:
         return f"did you mean '{beside[0]}'?"
     return f"there are: {', '.join(beside)}" if beside else "'eventflow components' lists what there is"
-
-
-def _families(actions: set[str]) -> set[str]:
-    return {action.partition(".")[0] for action in actions}
 
 
 def _named(doc: Document, fields: Fields, steps: set[str], known: Known, *, later: bool = False) -> None:
