@@ -79,7 +79,7 @@ class Fit(msgspec.Struct, frozen=True):
     """A model to be made in another process from rows that are already chosen (W16)."""
 
     model: str
-    """Which of the detector's models, unique among those that are asked for."""
+    """Which of the detector's models; a name never stands for two jobs, also after a series is dropped."""
     job: bytes
     """Everything `Detector.fit` needs: rows, seed, sizes."""
     due: Micros
@@ -147,7 +147,11 @@ class Detector(ABC):
     # --- models that are made elsewhere ------------------------------------------------------------------------------
 
     def fits(self) -> Sequence[Fit]:
-        """The models that are asked for and have not been given yet; part of memory, so the same after `load`."""
+        """The models that are asked for and have not been given yet; which is part of memory.
+
+        A model that was given and is not due yet is asked for again after `load`: `dump` must not tell when that was.
+        One whose series was dropped is not asked for any more, and never given.
+        """
         return ()
 
     @classmethod

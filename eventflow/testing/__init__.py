@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from eventflow.testing.action import ActionContract
     from eventflow.testing.bus import BusContract
+    from eventflow.testing.detector import DetectorContract
     from eventflow.testing.source import SourceContract
     from eventflow.testing.store import StoreContract
 
-__all__ = ["ActionContract", "BusContract", "SourceContract", "StoreContract"]
+__all__ = ["ActionContract", "BusContract", "DetectorContract", "SourceContract", "StoreContract"]
 
 _ROOMS: Final = {
     "ActionContract": "eventflow.testing.action",
     "BusContract": "eventflow.testing.bus",
+    "DetectorContract": "eventflow.testing.detector",
     "SourceContract": "eventflow.testing.source",
     "StoreContract": "eventflow.testing.store",
 }
