@@ -9,12 +9,11 @@ from __future__ import annotations
 from eventflow.plugin.action import Action, ActionContext, Attempt
 from eventflow.plugin.bus import Bus, Subscription, Survives
 from eventflow.plugin.detector import Detector, DetectorContext, Explanation, Fit, Rows, Scores
-from eventflow.plugin.one_series import detector_names, detector_type, find_detector
 from eventflow.plugin.source import Delivery, Draft, Source, SourceContext
 from eventflow.plugin.store import History, Journal, Ledger, Store
 
 __all__ = [
     "Action", "ActionContext", "Attempt", "Bus", "Delivery", "Detector", "DetectorContext", "Draft", "Explanation",
     "Fit", "History", "Journal", "Ledger", "Rows", "Scores", "Source", "SourceContext", "Store", "Subscription",
-    "Survives", "detector_names", "detector_type", "find_detector",
+    "Survives",
 ]  # fmt: skip

@@ -24,7 +24,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
 
 from eventflow.errors import ComponentError
 from eventflow.plugin.detector import Detector, DetectorContext, Explanation, Rows, Scores
@@ -34,15 +33,19 @@ from eventflow.plugin.slots import Slots
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic import BaseModel
+
 WORDS: Final = ("name", "scale", "version", "extra", "clears_below")
 """What a short class may say of itself, as `Detector` does; only `name` has no default."""
 DEEPEST: Final = 16
 
 
-class NoConfig(BaseModel):
-    """A type with nothing to set."""
+@cache
+def _no_config() -> type[BaseModel]:
+    """The config of a type with nothing to set. Not made before it is asked for: pydantic takes its time."""
+    from pydantic import ConfigDict, create_model
 
-    model_config = ConfigDict(extra="forbid")
+    return create_model("Config", __config__=ConfigDict(extra="forbid"))
 
 
 class Short(Protocol):
@@ -91,7 +94,7 @@ def detector_type(found: type) -> type[Detector]:
             "`update(value) -> score`, or must be a `Detector`"
         )
     said = {word: getattr(found, word) for word in WORDS if hasattr(found, word)}
-    config = getattr(found, "Config", NoConfig)
+    config = getattr(found, "Config", None) or _no_config()
     configured = bool(inspect.signature(found).parameters)
     body = {
         "scale": "relative",

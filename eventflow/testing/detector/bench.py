@@ -10,8 +10,9 @@ import math
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from eventflow.plugin import Detector, DetectorContext, Rows, detector_type
+from eventflow.plugin import Detector, DetectorContext, Rows
 from eventflow.plugin.detector import HANDOVER
+from eventflow.plugin.one_series import detector_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

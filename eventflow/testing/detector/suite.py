@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from eventflow.plugin import Explanation, detector_type
+from eventflow.plugin import Explanation
+from eventflow.plugin.one_series import detector_type
 from eventflow.testing.detector.bench import Bench, bits, note_bits
 from eventflow.testing.detector.samples import BEGIN, SECOND, Sample, chance, crowd, mixture, noise, series, shapes
 

@@ -8,8 +8,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from eventflow.errors import ComponentError
-from eventflow.plugin import DetectorContext, Rows, detector_names, detector_type, find_detector
+from eventflow.plugin import DetectorContext, Rows
 from eventflow.plugin.detector import Detector
+from eventflow.plugin.one_series import detector_names, detector_type, find_detector
 
 
 class Jump:
