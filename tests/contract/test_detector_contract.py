@@ -93,9 +93,7 @@ class Good(Detector):
 
     def fits(self):
         named = sorted((slot, state) for slot, state in self.states.items() if state.due and state.made is None)
-        return [
-            Fit(f"{slot}/{state.rows // 50}", msgspec.msgpack.encode(state.job), state.due) for slot, state in named
-        ]
+        return [Fit(f"{slot}/{state.due}", msgspec.msgpack.encode(state.job), state.due) for slot, state in named]
 
     @classmethod
     def fit(cls, job):

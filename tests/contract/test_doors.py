@@ -9,8 +9,9 @@ import pytest
 DOORS = {
     "eventflow": ["Event", "Eventflow", "EventflowError", "__version__"],
     "eventflow.plugin": [
-        "Action", "ActionContext", "Attempt", "Bus", "Delivery", "Detector", "DetectorContext", "Draft", "Explanation", "Fit",
-        "History", "Journal", "Ledger", "Rows", "Scores", "Source", "SourceContext", "Store", "Subscription", "Survives",
+        "Action", "ActionContext", "Attempt", "Bus", "Delivery", "Detector", "DetectorContext", "Draft", "Explanation",
+        "Fit", "History", "Journal", "Ledger", "Rows", "Scores", "Source", "SourceContext", "Store", "Subscription",
+        "Survives",
     ],
     "eventflow.testing": ["ActionContract", "BusContract", "DetectorContract", "SourceContract", "StoreContract"],
 }  # fmt: skip
