@@ -110,8 +110,10 @@ class Shape(Kind):
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema."""
-        properties = {k: f.kind.schema() | {"description": f.about} for k, f in self.keys.items()}
-        out: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
+        said = {k: f.about + (" (not run yet)" if f.later else "") for k, f in self.keys.items()}
+        properties = {k: f.kind.schema() | {"description": said[k]} for k, f in self.keys.items()}
+        kind = "object" if self.wanted else ["object", "null"]  # no value at all is an empty mapping
+        out: dict[str, Any] = {"type": kind, "additionalProperties": False, "properties": properties}
         return out | ({"required": self.wanted} if self.wanted else {})
 
 
@@ -168,7 +170,8 @@ class MapOf(Kind):
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema."""
-        return {"type": "object", "additionalProperties": self.kind.schema()}
+        names = {"propertyNames": self.names.schema()} if self.names is not None else {}
+        return {"type": ["object", "null"], "additionalProperties": self.kind.schema()} | names
 
 
 class EitherOf(Kind):

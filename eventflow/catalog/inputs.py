@@ -43,6 +43,10 @@ class Pattern(Kind):
                 doc.report("E231", node, f"not a regular expression: {said}")
         return text
 
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema."""
+        return {"type": "string"}
+
 
 def _quiet() -> Any:
     import re2

@@ -237,7 +237,7 @@ class Templated(Anything):
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema."""
-        return {"type": "string"}
+        return {"type": ["string", "number", "boolean"]}
 
 
 class Cel(Kind):

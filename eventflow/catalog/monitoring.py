@@ -38,6 +38,10 @@ class Metric(Kind):
             )
         return name
 
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema."""
+        return {"type": "string"}
+
 
 class Alert(Kind):
     """A condition over the statistics of runs, with `10%` and `30m` as literals."""
@@ -52,6 +56,10 @@ class Alert(Kind):
         text = _DURATION.sub(lambda found: f"duration('{found[1]}')", text)
         doc.expressions.append(Expression(node, text, "alert", (), template=False))
         return node.value
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema."""
+        return {"type": "string"}
 
 
 def _metric(doc: Document, fields: Fields) -> Fields:
@@ -136,6 +144,10 @@ class Outcome(Kind):
     def read(self, doc: Document, node: Node) -> Any:
         """The words."""
         return Text().read(doc, node)
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema."""
+        return {"type": "string"}
 
 
 TEST: Final = Shape(

@@ -63,6 +63,10 @@ class EventType(Kind):
             doc.report("E213", node, said, "choose a name of your own, such as deploy.finished")
         return text
 
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema."""
+        return {"type": "string"}
+
 
 _TIME: Final = Filled(Duration())
 _MOMENT: Final = Filled(Moment())

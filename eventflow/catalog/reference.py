@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from eventflow.catalog import decisions, detectors, steps, triggers, workflows
 from eventflow.catalog.expressions import NAMES
@@ -109,15 +109,6 @@ def _inside(kind: Kind) -> Iterator[Shape]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def schema() -> dict[str, Any]:
-    """JSON Schema of workflow documents, for editors; it knows keys and kinds, not what belongs together."""
-    whole = workflows.shape(None).schema()
-    step = steps.STEP.schema()
-    whole["properties"]["triggers"] = {"type": "array", "items": triggers.TRIGGER.schema()}
-    whole["properties"]["steps"] = {"type": "array", "minItems": 1, "items": step}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "eventflow workflow"} | whole
 
 
 PAGES: Final = {"problems.md": problems, "workflow.md": documents}

@@ -45,6 +45,10 @@ class Cron(Kind):
             return INVALID
         return text
 
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema."""
+        return {"type": "string"}
+
 
 class Zone(Kind):
     """A time zone by its IANA name."""
@@ -61,6 +65,10 @@ class Zone(Kind):
             return node.value
         doc.report("E218", node, f"no time zone '{node.value}'", like(node.value))
         return INVALID
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema."""
+        return {"type": "string"}
 
 
 class Moment(Kind):
@@ -84,6 +92,10 @@ class Moment(Kind):
             "write for instance 2026-05-01T08:00:00+02:00",
         )
         return INVALID
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema."""
+        return {"type": "string"}
 
 
 KEYS: Final = {

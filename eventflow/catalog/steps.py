@@ -110,6 +110,10 @@ class Steps(Kind):
             return self.wrong(doc, node, "write '- name: …' under it" if isinstance(node, Mapping) else "")
         return tuple(read for item in node.items if (read := _step(doc, item)) is not None)
 
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema."""
+        return {"$ref": "#/$defs/steps"}
+
 
 def _step(doc: Document, node: Node) -> Read | None:
     fields = STEP.read(doc, node)
@@ -203,6 +207,10 @@ class Join(Kind):
         if isinstance(node, Scalar) and (node.value in {"all", "any"} or (type(node.value) is int and node.value > 0)):
             return node.value
         return self.wrong(doc, node)
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema."""
+        return {"anyOf": [{"enum": ["all", "any"]}, {"type": "integer", "minimum": 1}]}
 
 
 PARALLEL: Final = Shape(

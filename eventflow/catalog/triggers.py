@@ -194,6 +194,10 @@ class Triggers(Kind):
             out.append(self.trigger(doc, fields, name or fields.get("type", "trigger")))
         return tuple(out)
 
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema."""
+        return {"type": "array", "items": {"$ref": "#/$defs/trigger"}}
+
     def trigger(self, doc: Document, fields: Fields, name: str) -> tuple[Trigger | None, Fields | None]:
         """One trigger and its config."""
         kind = fields.get("type")
