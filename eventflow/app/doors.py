@@ -16,8 +16,10 @@ import msgspec
 import structlog
 
 from eventflow import ports
+from eventflow.app.absence import absence
+from eventflow.app.backup import backup
 from eventflow.app.readings import read
-from eventflow.console.bodies import OutcomeBody, ProblemBody
+from eventflow.console.bodies import BackupBody, DetectorBody, OutcomeBody, ProblemBody
 from eventflow.console.server import handler
 from eventflow.errors import Conflict, Refused, SettingsError
 from eventflow.ingest.door import PublicDoor
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from eventflow.app.house import Eventflow
-    from eventflow.model.record import Ref
+    from eventflow.model.record import Record
     from eventflow.model.run import Run
     from eventflow.model.workflow import Catalogue, Workflow
     from eventflow.plugin import Bus, Store
@@ -82,11 +84,10 @@ class Doors:
         self._accept = EventsDoor(self.gateway, self._tokens, rate=settings.limits.rate)
         tls = _tls(settings)
         public = PublicDoor({"/events": self._accept, **self._sources(settings)})
+        private = handler(self, limits=limits, loopback=_only_here(settings))
         ports_ = {
             "public": await self._listen("public", public, settings.listen.public, limits, tls),
-            "private": await self._listen(
-                "private", handler(self, limits=limits), settings.listen.private, limits, tls
-            ),
+            "private": await self._listen("private", private, settings.listen.private, limits, tls),
         }
         socket = self._socket_path()
         local = self._listener(handler(self, trusted=True, limits=limits), limits)
@@ -178,12 +179,34 @@ class Doors:
         assert self._accept is not None  # noqa: S101 - the doors are open when a request comes
         return await self._accept.take(request)
 
-    async def explain(self, ref: Ref) -> Sequence[OutcomeBody]:
+    async def explain(self, record: Record) -> Sequence[OutcomeBody]:
         """What every trigger made of one stored event."""
         return [
-            OutcomeBody(one.workflow, one.trigger, one.stage, one.reason, one.sentence, one.key, one.values)
-            for one in await self._flow.explain(ref)
+            OutcomeBody(one.workflow, one.trigger, one.stage, one.reason, one.sentence, one.key, one.values, one.run)
+            for one in await self._flow.why.outcomes(record)
         ]
+
+    async def notes(self, record: Record) -> Sequence[str]:
+        """What is to be said of an event as a whole."""
+        return await self._flow.why.notes(record)
+
+    def absence(self, workflow: str) -> str:
+        """Why a workflow has no say on an event."""
+        return absence(workflow, self._flow.catalogue, self._flow.workflows.problems, self._flow.settings.workflows)
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        """Where the router stands."""
+        return self._flow.positions
+
+    def detectors(self) -> Sequence[DetectorBody]:
+        """None before there are condition triggers."""
+        return ()
+
+    async def backup(self) -> BackupBody:
+        """Copy log and store into a folder of the data directory."""
+        made = await backup(self._flow.bus, self._flow.store, self._data, self._data / "backups")
+        return BackupBody(str(made.folder.absolute()), list(made.files), made.bytes)
 
     async def explain_run(self, run: Run) -> Sequence[str]:
         """The story of a run."""
@@ -240,6 +263,11 @@ def limits_of(settings: Settings) -> Limits:
         connections_per_address=given.per_address,
         waiting_seconds=given.queue_age / ports.SECOND,
     )
+
+
+def _only_here(settings: Settings) -> bool:
+    """Whether the private listener is for this machine alone."""
+    return settings.listen.private.is_loopback and not settings.listen.behind_proxy
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

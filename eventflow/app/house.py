@@ -20,6 +20,7 @@ from eventflow import ports
 from eventflow.app.actions import Actions
 from eventflow.app.doors import Doors
 from eventflow.app.rooms import build_bus, build_store, make_private
+from eventflow.app.why import Why
 from eventflow.app.workflows import Workflows
 from eventflow.buses.memory import MemoryBus
 from eventflow.disk import Hold
@@ -30,7 +31,6 @@ from eventflow.model import journal
 from eventflow.model.event import Event, from_micros
 from eventflow.model.identity import partition_of
 from eventflow.model.record import Entry
-from eventflow.route.explain import Explained, explain
 from eventflow.route.inputs import complete
 from eventflow.route.outbox import Outbox
 from eventflow.route.router import Router
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from eventflow.model.workflow import Catalogue
     from eventflow.plugin import Bus, Store
     from eventflow.plugin.store import Admitted
+    from eventflow.route.explain import Explained
     from eventflow.settings import Settings
 
 log = structlog.get_logger("eventflow.app")
@@ -86,6 +87,8 @@ class Eventflow:
             halted=lambda: self._router.halted, said=self._outbox.wake,
             concurrency=self.settings.limits.in_flight,
         )  # fmt: skip
+        self.why = Why(self, self._router.verdicts)
+        """Why events did what they did."""
         self._doors = Doors(self) if doors else None
         self._loops: list[asyncio.Task[None]] = []
         self._open = False
@@ -245,7 +248,7 @@ class Eventflow:
         record = (await self.bus.fetch([ref]))[0]
         if record is None:
             raise NotFound(f"no event {ref.handle}")
-        return explain(record, self.catalogue, self._router.verdicts, self.settings.timezone or "UTC")
+        return await self.why.outcomes(record)
 
     async def explain_run(self, run: Run) -> Sequence[str]:
         """What started the run, the path it took, each attempt: one sentence each, with the seconds since its start."""

@@ -252,6 +252,10 @@ class SqliteBus:
         places.sort(key=lambda place: (place[0], place[1]), reverse=True)
         return [ref for _, ref in places[:limit]]
 
+    async def copy(self, folder: Path) -> None:
+        """Copy the log into `folder` while it is used; where it is read after a restore."""
+        await self._log.copy(folder / self._directory.name)
+
     # --- forgetting ------------------------------------------------------------------------------------------------
 
     async def retain(self, keep: Callable[[int], int]) -> None:

@@ -112,7 +112,7 @@ class ProblemBody(msgspec.Struct, frozen=True):
 
 
 class OutcomeBody(msgspec.Struct, frozen=True):
-    """What one trigger made of one event."""
+    """What one trigger made of one event; `run` is the run that the event starts by it."""
 
     workflow: str
     trigger: str
@@ -121,16 +121,45 @@ class OutcomeBody(msgspec.Struct, frozen=True):
     sentence: str
     key: str | None
     values: dict[str, Any]
+    run: str | None = None
 
 
 class ExplainBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An event with every trigger's outcome and the runs it started; or a run with its story."""
+    """An event with every trigger's outcome and the runs it started; or a run with its story.
+
+    `notes` say what concerns the event as a whole, or why a workflow that was asked about has no outcome.
+    """
 
     event: EventBody | None = None
+    notes: list[str] = []
     outcomes: list[OutcomeBody] | None = None
     runs: list[RunBody] | None = None
     run: RunBody | None = None
     sentences: list[str] | None = None
+
+
+class FeedBody(msgspec.Struct, frozen=True):
+    """An event that has been decided, with the outcomes of the triggers that select it."""
+
+    event: EventBody
+    outcomes: list[OutcomeBody]
+
+
+class DetectorBody(msgspec.Struct, frozen=True):
+    """A named judge of a series. `state` is one of `ok learning alarm unavailable`."""
+
+    name: str
+    type: str
+    state: str
+    sentence: str = ""
+
+
+class BackupBody(msgspec.Struct, frozen=True):
+    """A finished copy of log and store. `folder` lies in the data directory; who asked for it takes it away."""
+
+    folder: str
+    files: list[str]
+    bytes: int
 
 
 class DeadBody(msgspec.Struct, frozen=True):
@@ -142,6 +171,13 @@ class DeadBody(msgspec.Struct, frozen=True):
     workflow: str
     trigger: str
     error: str
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """So many events are stored for good; so many of those sent were known already."""
+
+    accepted: int
+    duplicates: int
 
 
 class Recorded(msgspec.Struct, frozen=True):

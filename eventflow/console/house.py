@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from eventflow.console.bodies import OutcomeBody, ProblemBody
-    from eventflow.model.record import Ref
+    from eventflow.console.bodies import BackupBody, DetectorBody, OutcomeBody, ProblemBody
+    from eventflow.model.record import Record
     from eventflow.model.run import Run
     from eventflow.model.workflow import Catalogue, Workflow
     from eventflow.plugin import Bus, Store
@@ -39,8 +39,29 @@ class House(Protocol):
         """The door for events (`POST /events`), for a caller that is already known."""
         ...
 
-    async def explain(self, ref: Ref) -> Sequence[OutcomeBody]:
-        """What every trigger makes of one stored event, its verdicts of the time included."""
+    async def explain(self, record: Record) -> Sequence[OutcomeBody]:
+        """What every trigger makes of one stored event, its verdicts of the time and its runs included."""
+        ...
+
+    async def notes(self, record: Record) -> Sequence[str]:
+        """What is to be said of a stored event as a whole: not decided yet, a dead letter."""
+        ...
+
+    def absence(self, workflow: str) -> str:
+        """Why a workflow has no say on an event: not there, held back by a mistake, without an event trigger."""
+        ...
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        """Partition → offset of the next record to decide, of those that are being decided."""
+        ...
+
+    def detectors(self) -> Sequence[DetectorBody]:
+        """Every detector with its state, in order of name."""
+        ...
+
+    async def backup(self) -> BackupBody:
+        """Copy log and store, consistent with each other, into a new folder of the data directory."""
         ...
 
     async def explain_run(self, run: Run) -> Sequence[str]:

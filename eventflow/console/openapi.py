@@ -9,8 +9,13 @@ from typing import Any
 
 import msgspec
 
+from eventflow.console import writes
+from eventflow.console.asked import LIST
 from eventflow.console.routes import ROUTES, Operation, full_path
 from eventflow.web.problems import CODES, Problem
+
+MEANING = {status: " ".join(title for one, title in CODES.values() if one == status) for status, _ in CODES.values()}
+"""HTTP status → what it means here."""
 
 
 @functools.cache
@@ -48,11 +53,20 @@ def _operation(route: Operation) -> dict[str, Any]:
     }
     if route.scope is not None:
         operation["description"] = f"Needs the scope `{route.scope}`."
-    if route.body:
-        fields = {name: {"description": what} for name, what in route.body.items()}
-        schema = {"type": "object", "properties": fields, "additionalProperties": False}
-        operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+    if route.takes:
+        operation["requestBody"] = {"required": True, "content": {kind: {"schema": {}} for kind in route.takes}}
+    elif route.method == "POST":
+        operation["requestBody"] = {"content": {"application/json": {"schema": _body(route)}}}
     return operation
+
+
+def _body(route: Operation) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {name: field.schema() for name, field in route.body.items()},
+        "required": [name for name, field in route.body.items() if field.required],
+        "additionalProperties": False,
+    }
 
 
 def _parameters(route: Operation) -> list[dict[str, Any]]:
@@ -60,12 +74,15 @@ def _parameters(route: Operation) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
-    asked = dict(route.query)
-    if route.many:
-        asked |= {"limit": "items in a page, 1 to 200", "after": "the `next` of the page before"}
-    return named + [
-        {"name": name, "in": "query", "description": what, "schema": {"type": "string"}} for name, what in asked.items()
+    asked = route.query | (LIST if route.many else {})
+    found = named + [
+        {"name": name, "in": "query", "description": field.what, "schema": field.schema()}
+        for name, field in asked.items()
     ]
+    if route.handler is writes.start:
+        what = "the same key again starts no second run"
+        found.append({"name": "Idempotency-Key", "in": "header", "description": what, "schema": {"type": "string"}})
+    return found
 
 
 def _responses(route: Operation) -> dict[str, Any]:
@@ -80,6 +97,25 @@ def _responses(route: Operation) -> dict[str, Any]:
             }
         ok["content"] = {"application/json": {"schema": schema}}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    statuses = sorted({status for status, _ in CODES.values()})
-    refusals = {str(status): {"description": "A refusal.", "content": problem} for status in statuses}
+    refusals = {str(status): {"description": MEANING[status], "content": problem} for status in _refusals(route)}
+    if route.scope is None:
+        text = {"text/plain": {"schema": {"type": "string"}}}
+        ok["content"] = text
+        refusals["503"] = {"description": "Not ready: one line for each check that says no.", "content": text}
+    elif route.path == "/metrics":
+        ok["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    elif route.answer is None:
+        ok["content"] = {"application/json": {"schema": {"type": "object"}}}
     return {str(route.status): ok} | refusals
+
+
+def _refusals(route: Operation) -> list[int]:
+    """What the route may answer instead: what any HTTP request can meet, and what is its own."""
+    found = {400, 403, 408, 413, 415, 422, 431, 500, 503, *route.refuses}
+    if route.scope is not None:
+        found.add(401)
+    if "{" in route.path or "after" in route.query or route.many:
+        found.add(404)
+    if route.scope == "events:write":
+        found.add(429)
+    return sorted(found)

@@ -65,7 +65,7 @@ async def events(call: Call) -> dict[str, Any]:
         before[record.partition] = record.offset
     more = len(found) > len(shown) or len(shown) == call.limit
     next_ = ".".join(f"{p}-{offset}" for p, offset in sorted(before.items())) if more and shown else None
-    return page([_event(record) for record in shown], next_)
+    return page([event_body(record) for record in shown], next_)
 
 
 def _cursor(after: str | None, partitions: int) -> dict[int, int]:
@@ -78,7 +78,7 @@ def _cursor(after: str | None, partitions: int) -> dict[int, int]:
         raise refused("invalid", "after must be the `next` of the page before") from None
 
 
-def _event(record: Record) -> bodies.EventBody:
+def event_body(record: Record) -> bodies.EventBody:
     """An event of the log; one that cannot be read (it is a dead letter) without its data."""
     return bodies.event_of(record, _decoded(record) or _head(record))
 
@@ -101,7 +101,7 @@ def _head(record: Record) -> Event:
 
 async def event(call: Call) -> bodies.EventBody:
     """By handle, or by an id that only one event has."""
-    return _event(await _find(call.house, call.path("event")))
+    return event_body(await _find(call.house, call.path("event")))
 
 
 async def _find(house: House, name: str) -> Record:
@@ -119,7 +119,10 @@ async def _find(house: House, name: str) -> Record:
     known = [ref for ref in refs if ref.partition == CONTROL or 0 <= ref.partition < house.bus.partitions]
     records = await house.bus.fetch(known) if known else []
     if not records or records[0] is None:
-        raise NotFound(f"no event {name!r}; it may be older than the log, see 'retention'")
+        raise NotFound(
+            f"no event {name!r} is in the log; it was refused at the door (its sender was told why), was never sent, "
+            "or is older than retention keeps"
+        )
     return records[0]
 
 
@@ -184,7 +187,7 @@ async def problems(call: Call) -> dict[str, Any]:
     """In the order of file and place; the cursor is a number."""
     found = call.house.problems()
     after = call.query("after") or "0"
-    if not after.isdigit():
+    if not (after.isascii() and after.isdigit() and len(after) < 10):
         raise refused("invalid", "after must be the `next` of the page before")
     start = int(after)
     shown = found[start : start + call.limit]
@@ -198,11 +201,21 @@ async def explain(call: Call) -> bodies.ExplainBody:
         found = await house.store.run(what)
         return bodies.ExplainBody(run=_run(found), sentences=list(await house.explain_run(found)))
     record = await _find(house, what)
-    readable = _decoded(record) is not None
-    found_outcomes = await house.explain(record.ref) if readable else []
-    outcomes = [one for one in found_outcomes if only is None or one.workflow == only]
+    outcomes = [one for one in await house.explain(record) if only is None or one.workflow == only]
+    notes = list(await house.notes(record))
+    if only is not None and not outcomes:
+        notes.append(house.absence(only))
     started = await house.store.runs(200, event=record.ref)
-    return bodies.ExplainBody(event=_event(record), outcomes=outcomes, runs=[_run(run) for run in started])
+    return bodies.ExplainBody(
+        event=event_body(record), notes=notes, outcomes=outcomes, runs=[_run(run) for run in started]
+    )
+
+
+async def detectors(call: Call) -> dict[str, Any]:
+    """In order of name."""
+    after = call.query("after") or ""
+    found = [one for one in call.house.detectors() if one.name > after]
+    return page(found[: call.limit], found[call.limit - 1].name if len(found) > call.limit else None)
 
 
 async def dead(call: Call) -> dict[str, Any]:

@@ -5,6 +5,7 @@ python -m eventflow.console.reference > docs/reference/api.md
 
 from __future__ import annotations
 
+from eventflow.console.asked import LIST
 from eventflow.console.routes import ROUTES, Operation, full_path
 from eventflow.web.limits import Limits
 from eventflow.web.problems import CODES
@@ -35,7 +36,11 @@ more than 5 minutes ahead is set to it, and `timegiven` keeps what it said. `Con
 ## The private listener
 
 A token goes into `Authorization: Bearer ef_…`; on the Unix socket in the data directory none is needed. Lists answer
-`{"items": […], "next": cursor or null}` to `?limit=` and `?after=`. Fields are only ever added.
+`{"items": […], "next": cursor or null}` to `?limit=` (at most 200) and `?after=`. Fields are only ever added.
+`/api/v1/feed` goes forwards instead: its `next` is never null, and with `?wait=` it answers as soon as something comes.
+
+A request whose `Origin` is not the address it asks for is refused (403 `host`), and on a loopback address so is one
+whose `Host` is a name: that is how a page in a browser would reach it. `insight` is not there yet.
 """
 
 
@@ -59,10 +64,12 @@ def reference() -> str:
 
 
 def _row(operation: Operation) -> str:
-    asked = ["limit", "after"] if operation.many else []
+    asked = list(LIST) if operation.many else []
     query = "".join(f" `?{name}=`" for name in [*operation.query, *asked])
     body = (
-        f" Body: {', '.join(f'`{name}` ({what})' for name, what in operation.body.items())}." if operation.body else ""
+        f" Body: {', '.join(f'`{name}` ({field.what})' for name, field in operation.body.items())}."
+        if operation.body
+        else ""
     )
     scope = f"`{operation.scope}`" if operation.scope else "nothing"
     return f"| `{operation.method} {full_path(operation)}`{query} | {scope} | {operation.summary}{body} |"

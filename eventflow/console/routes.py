@@ -10,11 +10,16 @@ from typing import Any
 
 import msgspec
 
-from eventflow.console import reads, writes
+from eventflow.console import feed, reads, writes
+from eventflow.console.asked import WAIT_MOST, Field
 from eventflow.console.bodies import (
+    Accepted,
+    BackupBody,
     DeadBody,
+    DetectorBody,
     EventBody,
     ExplainBody,
+    FeedBody,
     ProblemBody,
     QuestionBody,
     Recorded,
@@ -28,8 +33,8 @@ from eventflow.console.call import Call
 class Operation(msgspec.Struct, frozen=True):
     """One route. `path` has `{names}`; a name with a slash is sent percent-encoded (`%2F`).
 
-    `many` marks a list of `answer`; `query` is name → what it means; `body` is the request's JSON object, name → what
-    it means.
+    `many` marks a list of `answer`; `query` and `body` (the request's JSON object) are name → field; `takes` names
+    other content types; `refuses` are the statuses of its own beside those that any route may answer with.
     """
 
     method: str
@@ -40,8 +45,10 @@ class Operation(msgspec.Struct, frozen=True):
     answer: type | None = None
     many: bool = False
     status: int = 200
-    query: dict[str, str] = {}
-    body: dict[str, str] = {}
+    query: dict[str, Field] = {}
+    body: dict[str, Field] = {}
+    takes: tuple[str, ...] = ()
+    refuses: tuple[int, ...] = ()
     api: bool = True
     """False for what is no part of the API: health, metrics, drain."""
 
@@ -52,7 +59,10 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 API = "/api/v1"
-_ORDER = {"comment": "why; it is kept with the run"}
+_ORDER = {"comment": Field("why; it is kept with the run")}
+_CLOUDEVENTS = (
+    "application/cloudevents+json", "application/cloudevents-batch+json", "application/x-ndjson", "application/json",
+)  # fmt: skip
 
 ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/livez", None, reads.live, "The process is alive.", api=False),
@@ -62,34 +72,50 @@ ROUTES: tuple[Operation, ...] = (
     Operation("POST", "/drain", "admin", writes.drain, "Stop as SIGTERM does.", Recorded, status=202, api=False),
     Operation("GET", "/api/openapi.json", "events:read", reads.openapi, "This description.", api=False),
     Operation("GET", "/events", "events:read", reads.events, "Events, newest first.", EventBody, many=True),
-    Operation("POST", "/events", "events:write", writes.events, "Store events; CloudEvents in every form.", status=202),
+    Operation(
+        "POST", "/events", "events:write", writes.events, "Store events; CloudEvents in every form.", Accepted,
+        status=202, takes=_CLOUDEVENTS, refuses=(409,),
+    ),
+    Operation(
+        "GET", "/feed", "events:read", feed.feed,
+        "Decided events with their outcomes, oldest first, and from now on what comes.", FeedBody, many=True,
+        query={
+            "since": Field("begin at this time (RFC 3339) instead of now"),
+            "wait": Field("seconds to wait for the first item", int, most=WAIT_MOST),
+        },
+    ),
     Operation(
         "GET", "/events/{event}", "events:read", reads.event, "One event, by handle or by a unique id.",
-        EventBody,
+        EventBody, refuses=(409,),
     ),
     Operation(
         "GET", "/runs", "runs:read", reads.runs, "Runs, newest first.", RunBody, many=True,
         query={
-            "workflow": "only runs of this workflow", "status": "only these statuses, separated by commas",
-            "event": "only runs that this event started (its handle)",
+            "workflow": Field("only runs of this workflow"),
+            "status": Field("only these statuses, separated by commas"),
+            "event": Field("only runs that this event started (its handle)"),
         },
+        refuses=(409,),
     ),
     Operation("GET", "/runs/{run}", "runs:read", reads.run, "One run with its journal.", RunDetail),
     Operation(
         "POST", "/runs/{run}/cancel", "runs:write", writes.cancel, "End a run.",
-        Recorded, status=202, body=_ORDER,
+        Recorded, status=202, body=_ORDER, refuses=(409,),
     ),
     Operation(
         "POST", "/runs/{run}/pause", "runs:write", writes.pause, "Hold a run.",
-        Recorded, status=202, body=_ORDER,
+        Recorded, status=202, body=_ORDER, refuses=(409,),
     ),
     Operation(
         "POST", "/runs/{run}/resume", "runs:write", writes.resume, "Let a paused run go on.", Recorded, status=202,
-        body=_ORDER | {"mode": "`go`; or `skip` past, or `fail`, the step that it is held at"},
+        body=_ORDER | {
+            "mode": Field("`go`; or `skip` past, or `fail`, the step it is held at", choices=("go", "skip", "fail")),
+        },
+        refuses=(409,),
     ),
     Operation(
         "POST", "/runs/{run}/rerun", "runs:write", writes.rerun, "Run it again as a new run.", Recorded, status=202,
-        body={"from_step": "begin at this step, with what the earlier ones gave"},
+        body={"from_step": Field("begin at this step, with what the earlier ones gave")},
     ),
     Operation(
         "GET", "/approvals", "runs:read", reads.approvals, "Open questions, oldest first.",
@@ -99,20 +125,24 @@ ROUTES: tuple[Operation, ...] = (
         "POST", "/approvals/{run}", "approvals:write", writes.answer, "Answer a question of a run.", Recorded,
         status=202,
         body={
-            "case": "the chosen case", "comment": "a word with it", "path": "which step asks, where several do",
-            "visit": "which visit of it",
+            "case": Field("the chosen case", required=True), "comment": Field("a word with it"),
+            "path": Field("which step asks, where several do"),
+            "visit": Field("which visit of it", int, most=1_000_000),
+            "run": Field("the run again, as the path has it"),
         },
+        refuses=(409,),
     ),
     Operation("GET", "/workflows", "workflows:read", reads.workflows, "Workflows in force.", WorkflowBody, many=True),
     Operation(
         "POST", "/workflows/{workflow}/run", "runs:write", writes.start, "Start a workflow by hand.", Recorded,
-        status=202, body={"inputs": "its inputs"},
+        status=202, body={"inputs": Field("its inputs", dict)},
     ),
     Operation("GET", "/workflows/{workflow}", "workflows:read", reads.workflow, "One workflow in force.", WorkflowBody),
     Operation(
         "GET", "/explain/{what}", "runs:read", reads.explain, "Why an event started a run or not; what a run did.",
-        ExplainBody, query={"workflow": "only this workflow's triggers"},
+        ExplainBody, query={"workflow": Field("only this workflow's triggers, and why it has none")}, refuses=(409,),
     ),
+    Operation("GET", "/detectors", "workflows:read", reads.detectors, "Detectors in force.", DetectorBody, many=True),
     Operation(
         "GET", "/dead", "events:read", reads.dead, "What could not be decided, newest first.",
         DeadBody, many=True,
@@ -120,6 +150,9 @@ ROUTES: tuple[Operation, ...] = (
     Operation(
         "GET", "/problems", "workflows:read", reads.problems, "Mistakes in the documents as they are now.", ProblemBody,
         many=True,
+    ),
+    Operation(
+        "POST", "/backup", "admin", writes.backup, "Copy log and store into the data directory.", BackupBody,
     ),
 )  # fmt: skip
 """All there is."""

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from eventflow.console.call import Call
+from eventflow.console.guard import check
 from eventflow.console.table import Table
 from eventflow.web.limits import Limits
 from eventflow.web.problems import refused
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from eventflow.console.house import House
-    from eventflow.console.routes import Operation
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -31,29 +31,29 @@ HEADERS = {
 
 
 def handler(
-    house: House, *, trusted: bool = False, limits: Limits | None = None
+    house: House, *, trusted: bool = False, loopback: bool = False, limits: Limits | None = None
 ) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-    """What a listener serves. `trusted`: who can connect needs no token (the Unix socket)."""
+    """What a listener serves. `trusted`: who can connect needs no token (the Unix socket). `loopback`: nobody has a
+    reason to call it by a name of the outside.
+    """
     bounds, table = limits or Limits(), Table()
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if not trusted:
+            check(request.headers, loopback=loopback)
         if request.path == "/":
             raise refused("not-found", "there is no web page yet; the API is at /api/v1, see /api/openapi.json")
         operation, values = table.find(request.method, request.raw_path)
         who = "local"
         if not trusted and operation.scope is not None:
             who = house.tokens.require(request.headers.get("Authorization"), operation.scope).name
-        answer = await operation.handler(Call(house, request, values, who, _known(operation), bounds))
+        answer = await operation.handler(Call(house, request, operation, values, who, bounds))
         response = answer if isinstance(answer, web.StreamResponse) else _json(answer, operation.status)
         if not response.prepared:
             response.headers.update(HEADERS)
         return response
 
     return handle
-
-
-def _known(operation: Operation) -> frozenset[str]:
-    return frozenset(operation.query) | ({"limit", "after"} if operation.many else frozenset())
 
 
 def _json(value: object, status: int) -> web.Response:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import msgspec
     from aiohttp import web
 
+    from eventflow.console.bodies import BackupBody
     from eventflow.console.call import Call
 
 
@@ -27,8 +28,15 @@ async def events(call: Call) -> web.StreamResponse:
 
 async def drain(call: Call) -> Recorded:
     """Begin to stop."""
+    await call.body()
     call.house.drain()
     return Recorded("drain")
+
+
+async def backup(call: Call) -> BackupBody:
+    """Copy log and store."""
+    await call.body()
+    return await call.house.backup()
 
 
 async def cancel(call: Call) -> Recorded:
@@ -47,18 +55,15 @@ async def resume(call: Call) -> Recorded:
 
 
 async def _order(call: Call, type_: str) -> Recorded:
-    body = await call.body({"comment": str, "mode": str} if type_ == control.RESUME else {"comment": str})
-    mode = body.get("mode", "go")
-    if mode not in {"go", "skip", "fail"}:
-        raise refused("invalid", f"mode {mode!r}: go, skip or fail")
+    body = await call.body()
     run = await _open_run(call)
-    order = control.Order(run=run, by=call.by, comment=body.get("comment", ""), mode=mode)
+    order = control.Order(run=run, by=call.by, comment=body.get("comment", ""), mode=body.get("mode", "go"))
     return Recorded(await _record(call, type_, order), run)
 
 
 async def rerun(call: Call) -> Recorded:
     """A new run with the old one's definition, events and inputs."""
-    body = await call.body({"from_step": str})
+    body = await call.body()
     found = await call.house.store.run(call.path("run"))
     id_ = await _record(call, control.RERUN, control.Rerun(found.id, body.get("from_step", ""), call.by))
     return Recorded(id_, run_id("rerun", found.id, [(ENGINE, id_)]))
@@ -66,7 +71,7 @@ async def rerun(call: Call) -> Recorded:
 
 async def answer(call: Call) -> Recorded:
     """Answer an open question; a case that was not offered is refused at once."""
-    body = await call.body({"run": str, "case": str, "comment": str, "path": str, "visit": int})
+    body = await call.body()
     run = await _open_run(call)
     open_ = [one for one in await call.house.store.questions(10_000) if one.run == run]
     path = body.get("path", "")
@@ -88,7 +93,7 @@ async def answer(call: Call) -> Recorded:
 
 async def start(call: Call) -> Recorded:
     """Start a workflow. With an `Idempotency-Key` the same call twice starts it once."""
-    body = await call.body({"inputs": dict})
+    body = await call.body()
     workflow = call.path("workflow")
     found = call.house.catalogue.workflows.get(workflow)
     if found is None or not found.enabled:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from eventflow import ports
 from eventflow.disk.clock import LogClock
-from eventflow.disk.faults import make_folder
+from eventflow.disk.copying import copy_database
+from eventflow.disk.faults import make_folder, sync_folder
 from eventflow.disk.rows import Row
 from eventflow.disk.segment import TABLES, OpenSegment, Segment, check_follows
 from eventflow.errors import StorageDamaged, StorageError, StorageFull
@@ -60,6 +61,8 @@ class SegmentedLog:
         self._last_read: dict[int, Row] = {}
         """Per partition the row read last from a file: a reader that takes less than a row finds the rest here."""
         self.clock = LogClock()
+        self.is_copied = False
+        """While it is being copied no segment begins and none is forgotten."""
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -148,7 +151,7 @@ class SegmentedLog:
         in this order: a cut in between then leaves no hole.
         """
         forgotten: list[Segment] = []
-        while len(self._segments) > 1:
+        while len(self._segments) > 1 and not self.is_copied:
             oldest, following = self._segments[:2]
             if any(following.base(partition) > keep[partition] for partition in TABLES):
                 break
@@ -169,6 +172,17 @@ class SegmentedLog:
                 self._roll(self._current())
         return self._current()
 
+    async def copy(self, folder: Path) -> None:
+        """Copy every segment into a new folder; the newest is as it is in the moment when this returns."""
+        make_folder(folder)
+        self.is_copied = True
+        try:
+            for segment in self._segments:
+                await copy_database(self._open_any(segment).database.raw, folder / segment.path.name)
+        finally:
+            self.is_copied = False
+        sync_folder(folder)
+
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _current(self) -> OpenSegment:
@@ -181,7 +195,7 @@ class SegmentedLog:
         self._sizes[segment] = size
 
     def _is_to_roll(self) -> bool:
-        if self._began is None:
+        if self._began is None or self.is_copied:
             return False
         full = self._sizes[self._segments[-1]] >= self._segment_bytes
         return full or self.clock.now() - self._began >= self._segment_age

@@ -86,7 +86,7 @@ def shown(value: Any) -> str:
     if kind_of(value) == "map":
         keys = ", ".join(str(k) for k in list(value)[:8])
         return f"a map with {keys}{', …' if len(value) > 8 else ''}" if value else "an empty map"
-    text = repr(value)
+    text = f"[{', '.join(map(shown, value[:8]))}]" if kind_of(value) == "list" else repr(value)
     return text if len(text) <= 80 else text[:77] + "…"
 
 

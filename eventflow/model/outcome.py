@@ -40,6 +40,8 @@ REASONS = {
     "late": "A schedule's time lies further back than `max_late`, or `missed` says skip.",
     "disabled": "The trigger or the workflow is disabled.",
     "shadow": "The workflow is in shadow mode: a run would have started.",
+    "undecided": "The event is in the log and has not been decided yet.",
+    "not_then": "By the rules of now it would fire; when it was decided, the rules were others.",
     "failed": "Deciding raised an exception; the event is a dead letter for this trigger.",
     "fired": "The trigger fired.",
 }

@@ -1,7 +1,8 @@
 """What every trigger makes of one stored event: the first stage that said no, with the values it saw (W14).
 
-Select is worked out again from the stored event and a catalogue. What the stages with memory said is read from the ring
-of last verdicts that the owner keeps per key; when it is not there any more, that is said, not guessed.
+Select is worked out again from the stored event and a catalogue. What the stages with memory said is read from the kept
+refusals, or from the ring of last verdicts that the owner keeps per key; when it is in neither any more, that is said,
+not guessed. The sentences of the stages are those of `told`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import msgspec
 from eventflow.match import EvaluationError
 from eventflow.match.atoms import fits, read
 from eventflow.model.event import decode
+from eventflow.model.identity import run_id
 from eventflow.model.outcome import REASONS, STAGES
 from eventflow.model.record import CONTROL, Ref
-from eventflow.route import firing
+from eventflow.route import firing, told
 from eventflow.route.case import Case
 from eventflow.route.decide import HOPS
 from eventflow.route.inputs import BadInputs
@@ -23,21 +25,26 @@ from eventflow.route.keep import text_of
 from eventflow.route.rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from eventflow.match import Atom, Program
+    from eventflow.match import Program
+    from eventflow.model.outcome import Outcome
     from eventflow.model.record import Record
     from eventflow.model.workflow import Catalogue
     from eventflow.route.rules import Rule
     from eventflow.route.states import Verdict
 
+    Ring = Callable[[str, str, str], Sequence[Verdict]]
+
 
 _STAGES: Final = ("disabled", *STAGES)
-_WORDS: Final = {"glob": "like", "in": "one of", "eq": "equal to", "prefix": "beginning with"}
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
-    """One trigger's answer. `sentence` is for people; `values` are what the stage looked at, JSON values only."""
+    """One trigger's answer. `sentence` is for people; `values` are what the stage looked at, JSON values only.
+
+    `run` is the run that this event starts by this trigger, whether or not there is one.
+    """
 
     workflow: str
     trigger: str
@@ -46,27 +53,34 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     sentence: str
     values: dict[str, Any] = {}
+    run: str | None = None
 
 
 def explain(
     record: Record,
     catalogue: Catalogue,
-    verdicts: Callable[[str, str, str], Sequence[Verdict]] | None = None,
+    verdicts: Ring | None = None,
     zone: str = "UTC",
+    *,
+    kept: Iterable[Outcome] = (),
+    rules: Rules | None = None,
 ) -> list[Explained]:
     """What each event trigger of the catalogue makes of `record`, those that got furthest first.
 
-    `verdicts(workflow, trigger, key)` reads the ring of a key (see `Router.verdicts`); None: only select is explained.
+    `verdicts(workflow, trigger, key)` reads the ring of a key (see `Router.verdicts`), `kept` are the refusals that the
+    store kept of this record; without both only select is explained. `rules` are those of the catalogue, where somebody
+    has them already: making them takes long for many triggers.
     """
-    rules = Rules(catalogue, zone)
+    rules = rules if rules is not None else Rules(catalogue, zone)
     case = Case(Ref(record.partition, record.offset), record.log_time, record.data, decode(record.data).view())
-    found = [_one(rules, number, case, verdicts) for number in range(len(rules.events))]
+    refusals = {(one.workflow, one.trigger): one for one in kept}
+    found = [_one(rules, number, case, verdicts, refusals) for number in range(len(rules.events))]
     found += list(_disabled(catalogue, rules))
     return sorted(found, key=lambda one: (-_STAGES.index(one.stage), one.workflow, one.trigger))
 
 
 def _one(
-    rules: Rules, number: int, case: Case, verdicts: Callable[[str, str, str], Sequence[Verdict]] | None
+    rules: Rules, number: int, case: Case, verdicts: Ring | None, refusals: dict[tuple[str, str], Outcome]
 ) -> Explained:
     rule = rules.events[number]
     refused = _selected(rules, number, case)
@@ -78,13 +92,17 @@ def _one(
             key = text_of(rule.key, case)
         except EvaluationError as error:
             return _said(rule, "keyed", "key_error", f"key {rule.key.text.strip()}: {error}", error=str(error))
+    ring = verdicts(*rule.name, key or "") if verdicts is not None and rule.stateful else ()
+    if (refusal := refusals.get(rule.name)) is not None:
+        sentence, values = told.of_stage(rule, refusal.reason, case, key, ring, refusal.values)
+        return _said(rule, refusal.stage, refusal.reason, sentence, key=key, **values)
     if rule.stateful:
-        return _kept(rule, key, case, verdicts)
+        return _kept(rule, key, case, ring)
     try:
         firing.of_event(rule, case, key, case.log_time)
     except (BadInputs, EvaluationError) as error:
         return _said(rule, "inputs_valid", "inputs", str(error), key=key)
-    return _said(rule, "started", "fired", REASONS["fired"], key=key)
+    return _fired(rule, case, key)
 
 
 def _selected(rules: Rules, number: int, case: Case) -> Explained | None:
@@ -92,22 +110,22 @@ def _selected(rules: Rules, number: int, case: Case) -> Explained | None:
     rule, entry = rules.events[number], rules.entries[number]
     if rule.on_control != (case.ref.partition == CONTROL):
         return _said(rule, "matched", "selector", REASONS["selector"])
-    missing = [atom for atom in entry.atoms if not fits(atom, read(case.event, atom.path))]
-    for group in entry.any_of:
-        if not any(fits(atom, read(case.event, atom.path)) for atom in group):
-            missing.extend(group)
+    groups = [group for group in entry.any_of if not any(fits(one, read(case.event, one.path)) for one in group)]
+    missing = [told.of_group(case.event, group) for group in groups]
+    missing += [told.of_atom(case.event, atom) for atom in entry.atoms if not fits(atom, read(case.event, atom.path))]
     if missing:
-        values = {_path(atom): _json(read(case.event, atom.path)) for atom in missing}
-        wanted = "; ".join(f"{_path(atom)} is {values[_path(atom)]!r}, wanted {_wanted(atom)}" for atom in missing)
-        return _said(rule, "matched", "selector", wanted, **values)
+        values = {name: value for _, seen in missing for name, value in seen.items()}
+        return _said(rule, "matched", "selector", "; ".join(sentence for sentence, _ in missing), **values)
     if entry.program is not None:
         try:
             if not entry.program.test({"event": case.event}):
                 return _filter_false(rule, entry.program, case)
         except EvaluationError as error:
-            return _said(rule, "filtered", "filter_error", f"the filter could not be evaluated: {error}")
+            return _said(rule, "filtered", "filter_error", _filter_error(entry.program, case, error))
     if not rule.workflow.allow_loop and rule.workflow.id in case.chain:
-        return _said(rule, "looped", "loop", REASONS["loop"], chain=list(case.chain))
+        way = " → ".join((*case.chain, rule.workflow.id))
+        sentence = f"The workflow would wake itself: {way}. Say `allow_loop: true` if it is meant to."
+        return _said(rule, "looped", "loop", sentence, chain=list(case.chain))
     if case.hop > HOPS:
         return _said(rule, "looped", "hops", REASONS["hops"], hops=case.hop)
     return None
@@ -115,20 +133,33 @@ def _selected(rules: Rules, number: int, case: Case) -> Explained | None:
 
 def _filter_false(rule: Rule, program: Program, case: Case) -> Explained:
     """The filter's deciding atoms, as `match` tells them."""
-    told = program.explain({"event": case.event})
-    values = {seen.text: _json(seen.value) for atom in told.decided for seen in atom.seen}
-    return _said(rule, "filtered", "filter_false", told.sentence, **values)
+    said = program.explain({"event": case.event})
+    values = {seen.text: _json(seen.value) for atom in said.decided for seen in atom.seen if not seen.absent}
+    return _said(rule, "filtered", "filter_false", said.sentence, **values)
 
 
-def _kept(
-    rule: Rule, key: str | None, case: Case, verdicts: Callable[[str, str, str], Sequence[Verdict]] | None
-) -> Explained:
-    ring = verdicts(*rule.name, key or "") if verdicts is not None else ()
+def _filter_error(program: Program, case: Case, error: EvaluationError) -> str:
+    said = program.explain({"event": case.event})
+    return f"The filter has no value, and that is never taken for false: {said.sentence or error}"
+
+
+def _kept(rule: Rule, key: str | None, case: Case, ring: Sequence[Verdict]) -> Explained:
     for partition, offset, _, stage, reason in reversed(ring):
         if (partition, offset) == (case.ref.partition, case.ref.offset):
-            return _said(rule, stage, reason, REASONS[reason], key=key)
+            if reason == "fired":
+                return _fired(rule, case, key)
+            sentence, values = told.of_stage(rule, reason, case, key, ring, {})
+            return _said(rule, stage, reason, sentence, key=key, **values)
     sentence = "It was selected; what the stages with memory said is not remembered for this event any more."
-    return _said(rule, "keyed", "selected", sentence, key=key)
+    return _said(rule, "keyed", "selected", sentence, key=key, run=_run(rule, case))
+
+
+def _fired(rule: Rule, case: Case, key: str | None) -> Explained:
+    return _said(rule, "started", "fired", REASONS["fired"], key=key, run=_run(rule, case))
+
+
+def _run(rule: Rule, case: Case) -> str:
+    return run_id(*rule.name, ((case.event["source"], case.event["id"]),))
 
 
 def _disabled(catalogue: Catalogue, rules: Rules) -> Iterator[Explained]:
@@ -137,33 +168,21 @@ def _disabled(catalogue: Catalogue, rules: Rules) -> Iterator[Explained]:
             name = (workflow.id, trigger.id)
             if trigger.selector is not None and name not in rules.by_name:
                 reason = "disabled" if name not in rules.broken else "failed"
-                sentence = rules.broken.get(name, REASONS["disabled"])
+                what = "trigger" if workflow.enabled else "workflow"
+                sentence = rules.broken.get(name, f"The {what} is disabled: its file says `enabled: false`.")
                 yield Explained(
                     workflow=workflow.id, trigger=trigger.id, stage="disabled", reason=reason, sentence=sentence
                 )
 
 
-def _said(rule: Rule, stage: str, reason: str, sentence: str, key: str | None = None, **values: Any) -> Explained:
+def _said(
+    rule: Rule, stage: str, reason: str, sentence: str, key: str | None = None, run: str | None = None, **values: Any
+) -> Explained:
     return Explained(
-        workflow=rule.name[0],
-        trigger=rule.name[1],
-        stage=stage,
-        reason=reason,
-        key=key,
-        sentence=sentence,
-        values=values,
-    )
-
-
-def _path(atom: Atom) -> str:
-    return "event." + ".".join(atom.path)
+        workflow=rule.name[0], trigger=rule.name[1], stage=stage, reason=reason, key=key, sentence=sentence,
+        values=values, run=run,
+    )  # fmt: skip
 
 
 def _json(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, list, dict)) else None
-
-
-def _wanted(atom: Atom) -> str:
-    no, word = ("not ", atom.op[4:]) if atom.op.startswith("not_") else ("", atom.op)
-    values = atom.value if isinstance(atom.value, tuple) else (atom.value,)
-    return f"{no}{_WORDS.get(word, word)} {' or '.join(map(str, values))}"

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from eventflow.disk import Database, Hold, Writer, read_migrations
+from eventflow.disk.copying import copy_database
 from eventflow.disk.faults import translated
 from eventflow.stores.sqlite import history, journal, ledger, retention
 from eventflow.stores.sqlite.memo import Memo
@@ -68,6 +69,10 @@ class SqliteStore:
             self._database.close()
         finally:
             self._hold.release()
+
+    async def copy(self, folder: Path) -> None:
+        """Copy the store into `folder` while it is used."""
+        await copy_database(self._database.raw, folder / self._database.path.name)
 
     def _read(self, work: Callable[[Sql], T]) -> T:
         """Do `work` on what is committed."""

@@ -39,7 +39,7 @@ def test_a_match_line_shows_what_it_saw():
     trigger = type(trigger)(id="t", type="event", selector=selector)
     found = told(trigger, house.event("a", branch="dev"))
     assert found.values == {"event.data.branch": "dev"}
-    assert "main or release/*" in found.sentence
+    assert '"main" or "release/*"' in found.sentence
 
 
 def test_what_memory_said_comes_from_the_ring():
