@@ -7,11 +7,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from eventflow.app.components import missing, of_kind
 from eventflow.catalog import Known, Wants
 from eventflow.errors import ComponentError
 from eventflow.execute.inside import DOERS
 from eventflow.plugin import Action
-from eventflow.plugin.registry import find, modules, names
+from eventflow.plugin.registry import find, modules
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -36,16 +37,18 @@ def action(name: str) -> bool | str:
     if name in DOERS:
         return True
     try:
-        find("action", name, Action)  # type: ignore[type-abstract]
+        found = find("action", name, Action)  # type: ignore[type-abstract]
     except ComponentError as error:
-        return str(error).partition("; ")[2] if isinstance(error.__cause__, ImportError) else False
-    return True
+        return str(error).partition("cannot be used: ")[2] if isinstance(error.__cause__, ImportError) else False
+    except Exception as error:  # noqa: BLE001 - a plugin's module, which may do anything when imported
+        return f"its module cannot be imported: {type(error).__name__}: {error}"
+    return missing(found.extra) or True
 
 
 @cache
 def action_names() -> list[str]:
-    """Every action there is."""
-    return names("action", Action)  # type: ignore[type-abstract]
+    """Every action that can be used."""
+    return [one.name for one in of_kind("action") if one.unavailable is None]
 
 
 @cache

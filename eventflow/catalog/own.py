@@ -99,6 +99,15 @@ SHAPES: Final = {
         hints={"id": "did you mean 'workflow'?", "name": "did you mean 'workflow'?", "with": "did you mean 'inputs'?"},
     ),
 }  # fmt: skip
+ABOUT: Final = {
+    "event.emit": "Say an event of one's own, which other workflows may start from",
+    "run.annotate": "Write notes into the run's journal; the outputs are the same notes",
+    "wait.duration": "Wait so long",
+    "wait.event": "Wait for an event that the selector chooses",
+    "wait.until": "Wait until a point in time",
+    "workflow.run": "Start another workflow, and wait for its end",
+}
+"""What each does, in one line."""
 _ONE_OF: Final = {"wait.duration": "duration", "wait.until": "time"}
 
 

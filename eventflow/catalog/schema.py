@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eventflow.catalog import decisions, detectors, own, selectors, steps, triggers, workflows
+from eventflow.catalog import decisions, detectors, failures, own, selectors, steps, triggers, workflows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ def _parts(actions: Mapping[str, Schema]) -> Schema:
     loop["properties"]["steps"] = {"$ref": "#/$defs/steps"}
     configs = {"decision": decisions.DECISION.schema(), "parallel": steps.PARALLEL.schema(), "loop": loop}
     step, config = steps.STEP.schema(), steps.ACTION_CONFIG.schema()
-    step["properties"]["retry"] = steps.RETRY.schema()
+    step["properties"]["retry"] = failures.RETRY.schema()
     given = list(_given(actions))
     step["allOf"] = [*(_when("type", kind, config=one) for kind, one in configs.items()), *given]
     named = {"properties": {"type": {"enum": list(configs)}}, "required": ["type"]}

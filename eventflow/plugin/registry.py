@@ -60,6 +60,11 @@ def names(word: str, contract: type[C]) -> list[str]:
     return sorted(found)
 
 
+def of_module(word: str, module: str, path: str, contract: type[C]) -> list[type[C]]:
+    """The components of one module of `modules`. Raises `ComponentError`, and whatever importing it raises."""
+    return _classes(word, module, path, contract)
+
+
 def _classes(word: str, name: str, path: str, contract: type[C]) -> list[type[C]]:
     module_path, _, attribute = path.partition(":")
     try:
