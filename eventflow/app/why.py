@@ -80,10 +80,9 @@ class Why:
         if halted is not None:
             found.append(f"It has not been decided: its partition stands still. {halted}")
         elif ahead is not None:
-            before = f"{ahead - 1} events are before it" if ahead > 1 else "it is the next one"
-            found.append(
-                f"It has not been decided yet: {before}. Ask again in a moment; eventflow status shows trouble."
-            )
+            number = f"{ahead - 1} event{' is' if ahead == 2 else 's are'}"
+            before = f"{number} before it" if ahead > 1 else "it is the next one"
+            found.append(f"It has not been decided yet: {before}. Ask again in a moment; see eventflow status.")
         found += [
             f"It could not be decided and is a dead letter: {one.sentence}"
             for name, one in (await self._dead(record)).items()
@@ -141,25 +140,38 @@ class Why:
         why = RUN_REASONS.get(run.reason or "", "")
         match run.status:
             case "suppressed":
-                return f"It fired, and {run.id} was not started: {_lower(why)}{await self._holder(run)}"
+                why = await self._taken(run) if run.reason == "concurrency" else _lower(why)
+                return f"It fired, and {run.id} was not started: {why}"
             case "queued":
                 return f"It fired; {run.id} waits in line: {await self._line(run)}"
             case "waiting":
-                return f"It fired; {run.id} waits, for a person, an event or a time: eventflow history {run.id}"
+                return f"It fired; {run.id} waits: {await self._last(run, 'waits', 'asks')}"
             case "paused":
                 return f"It fired; {run.id} is paused: {_lower(why) or 'a person held it.'} eventflow resume {run.id}"
             case "running":
                 return f"It fired; {run.id} is running."
             case "succeeded":
                 return f"It fired; {run.id} succeeded after {span((run.ended or 0) - run.created)}."
-        return f"It fired; {run.id} {run.status}: {_lower(why)} eventflow history {run.id}"
+        if run.status == "cancelled":
+            return f"It fired; {run.id} was cancelled: {_lower(why)} More: eventflow history {run.id}"
+        step = await self._last(run, "failed (", "took too long") if run.reason == "step_failed" else _lower(why)
+        return f"It fired; {run.id} failed: {step} More: eventflow history {run.id}"
 
-    async def _holder(self, run: Run) -> str:
-        if run.reason != "concurrency":
-            return ""
+    async def _last(self, run: Run, *words: str) -> str:
+        """The last line of the run's story that says one of these."""
+        lines = [line.partition(" s  ")[2] for line in await self._flow.explain_run(run)]
+        return next((line for line in reversed(lines) if any(f" {word}" in line for word in words)), "see its history.")
+
+    async def _taken(self, run: Run) -> str:
+        """Why its concurrency group had no place, and who has it still."""
+        workflow = self._flow.catalogue.workflows.get(run.workflow)
+        single = workflow is not None and workflow.concurrency.mode == "single"
         held = await self._flow.store.runs(50, workflow=run.workflow, status=("queued", "running", "waiting", "paused"))
         same = [one.id for one in held if one.group == run.group]
-        return f" {same[-1]} has it still." if same else ""
+        still = f" {same[-1]} is at it still." if same else ""
+        if single:
+            return f"another run of its group was under way, and `concurrency` says single.{still}"
+        return f"as many runs of its group were waiting as `queue_max` allows.{still}"
 
     async def _line(self, run: Run) -> str:
         held = await self._flow.store.runs(200, workflow=run.workflow, status=("running", "waiting"))

@@ -91,7 +91,7 @@ def _one(
         try:
             key = text_of(rule.key, case)
         except EvaluationError as error:
-            return _said(rule, "keyed", "key_error", f"key {rule.key.text.strip()}: {error}", error=str(error))
+            return _said(rule, "keyed", "key_error", f"The key {rule.key.text.strip()} cannot be worked out: {error}")
     ring = verdicts(*rule.name, key or "") if verdicts is not None and rule.stateful else ()
     if (refusal := refusals.get(rule.name)) is not None:
         sentence, values = told.of_stage(rule, refusal.reason, case, key, ring, refusal.values)
@@ -101,7 +101,7 @@ def _one(
     try:
         firing.of_event(rule, case, key, case.log_time)
     except (BadInputs, EvaluationError) as error:
-        return _said(rule, "inputs_valid", "inputs", str(error), key=key)
+        return _said(rule, "inputs_valid", "inputs", told.inputs(str(error)), key=key)
     return _fired(rule, case, key)
 
 
@@ -140,7 +140,9 @@ def _filter_false(rule: Rule, program: Program, case: Case) -> Explained:
 
 def _filter_error(program: Program, case: Case, error: EvaluationError) -> str:
     said = program.explain({"event": case.event})
-    return f"The filter has no value, and that is never taken for false: {said.sentence or error}"
+    absent = [seen.text for atom in said.decided for seen in atom.seen if seen.absent]
+    about = told.missing(case.event, absent)
+    return f"The filter cannot be worked out, which is never taken for false: {said.sentence or error}{about}"
 
 
 def _kept(rule: Rule, key: str | None, case: Case, ring: Sequence[Verdict]) -> Explained:

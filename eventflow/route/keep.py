@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eventflow.match import EvaluationError
+from eventflow.match.values import kind_of
 from eventflow.route import firing
 from eventflow.route.inputs import BadInputs
 
@@ -112,4 +113,4 @@ def text_of(program: Program, case: Case) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(int(value))
-    raise EvaluationError("type", f"a key must be text, a whole number or a boolean, this is {type(value).__name__}")
+    raise EvaluationError("type", f"a key must be text, a whole number or a boolean, this is a {kind_of(value)}")

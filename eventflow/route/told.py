@@ -6,7 +6,7 @@ spans before the event, because nobody subtracts time stamps at night.
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from eventflow.model.outcome import REASONS
 from eventflow.model.record import Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from eventflow.match import Atom
     from eventflow.model.event import Micros
@@ -76,7 +76,8 @@ def of_atom(event: Mapping[str, Any], atom: Atom) -> tuple[str, dict[str, Any]]:
     value = read(event, atom.path)
     values = _values({atom.path: value})
     if atom.op.startswith("not_"):
-        return f"{_path(atom.path)} is {json_of(value)}, which `{atom.path[-1]}_ignore` leaves out", values
+        name = "paths" if atom.path[-1] == "changed" else atom.path[-1]
+        return f"{_path(atom.path)} is {json_of(value)}, which `{name}_ignore` leaves out", values
     return f"{_path(atom.path)} is {json_of(value)}, wanted {_wanted(atom)}{_typo(atom, [value])}", values
 
 
@@ -96,7 +97,8 @@ def _wanted(atom: Atom) -> str:
 
 def _typo(atom: Atom, seen: Any) -> str:
     """Two texts that are nearly the same are most often meant to be the same."""
-    texts = [value for value in (atom.value if isinstance(atom.value, tuple) else ()) if isinstance(value, str)]
+    wanted = atom.value if isinstance(atom.value, tuple) else (atom.value,)
+    texts = [value for value in wanted if isinstance(value, str)]
     near = any(
         SequenceMatcher(None, value, text).ratio() >= _ALIKE for value in seen if isinstance(value, str)
         for text in texts if not set("*?[") & set(text)
@@ -125,9 +127,29 @@ def of_stage(
         case "key_limit":
             most = values.get("limit", "its limit")
             return f"The trigger already holds {most} keys, as many as it may (limits.keys); this one is new.", {}
-        case "inputs" | "key_error" | "filter_error":
-            return str(values.get("error") or _problems(values) or REASONS[reason]), {}
+        case "inputs":
+            return inputs(str(values.get("error") or _problems(values))), {}
+        case "key_error" | "filter_error":
+            return str(values.get("error") or REASONS[reason]), {}
     return REASONS[reason], {}
+
+
+def inputs(error: str) -> str:
+    """Why the inputs for the workflow could not be made from the event."""
+    return f"The workflow's inputs cannot be made from this event: {error}" if error else REASONS["inputs"]
+
+
+def missing(event: Mapping[str, Any], texts: Iterable[str]) -> str:
+    """For paths that were not there (`event.data.totl`): what lies beside them, and the likeliest that was meant."""
+    said = []
+    for text in texts:
+        above, _, name = text.rpartition(".")
+        parent = read(event, tuple(above.split(".")[1:]))
+        if isinstance(parent, dict) and parent:
+            near = get_close_matches(name, map(str, parent), n=1)
+            beside = ", ".join(map(str, list(parent)[:8]))
+            said.append(f"did you mean {above}.{near[0]}?" if near else f"{above} has: {beside}")
+    return f"; {'; '.join(said)}" if said else ""
 
 
 def _problems(values: Mapping[str, Any]) -> str:

@@ -51,7 +51,9 @@ async def test_no_route_opens_without_its_scope(api: Api, operation) -> None:
 async def test_odd_paths_lead_nowhere(api: Api, path: str) -> None:
     host, _, port = api.flow.addresses["private"].removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {api.token('root')}\r\n\r\n".encode())
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {api.token('root')}\r\n\r\n".encode()
+    )
     head = await reader.readline()
     writer.close()
     await writer.wait_closed()
