@@ -119,7 +119,7 @@ CASES = [
     Case("waits in a step", flow(steps=HELD), "started", "fired", ("waits: held waits 3600 s.",)),
     Case("a step failed", flow(steps="{name: call, uses: http.request, with: {url: 'http://127.0.0.1:9/'}, "
                                "retry: {max_attempts: 1}}"),
-         "started", "fired", ("failed: call failed (refused: ", "More: eventflow history run_")),
+         "started", "fired", ("failed: call failed (egress: 127.0.0.1:9 is not a public address", "More: eventflow history run_")),
     Case("a loop", flow(), "looped", "loop", ("would wake itself: w → w", "allow_loop"),
          [thing(eventflowchain="w", eventflowhops=1)]),
     Case("too many hops", flow(), "looped", "hops", ("more than 16 workflows",), [thing(eventflowhops=17)]),
