@@ -58,13 +58,22 @@ class Ref(msgspec.Struct, frozen=True, order=True, gc=False):
         return cls(partition, offset)
 
 
+class NotAnEvent(ValueError):
+    """A record whose `fault` says that it is none."""
+
+
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One event in the log. `log_time` never decreases within a partition (W4); `data` is its CloudEvents JSON."""
+    """One event in the log. `log_time` never decreases within a partition (W4); `data` is its CloudEvents JSON.
+
+    `fault` tells why it is none, where strangers can write into the log: `data` is then what they wrote, and the record
+    becomes a dead letter (W2).
+    """
 
     partition: int
     offset: int
     log_time: Micros
     data: bytes
+    fault: str = ""
 
     @property
     def ref(self) -> Ref:
