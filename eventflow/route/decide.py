@@ -15,7 +15,7 @@ from eventflow.model.commit import Arrival
 from eventflow.model.control import ANSWER, CANCEL, FORWARD, PAUSE, RERUN, RESUME, SIGNAL, START, TICK
 from eventflow.model.event import ENGINE
 from eventflow.model.outcome import DeadLetter
-from eventflow.model.record import CONTROL, Ref
+from eventflow.model.record import CONTROL, NotAnEvent, Ref
 from eventflow.route import commands
 from eventflow.route.case import Case, Desk, said
 from eventflow.route.effects import Effects
@@ -50,6 +50,8 @@ def decide(records: Sequence[Record], memory: Memory, front: Front, *, partition
         if memory.due < record.log_time and not control:
             fire_timers(desk, record, record.log_time)
         try:
+            if record.fault:
+                raise NotAnEvent(record.fault)
             data = record.data
             event = read(data)
             if _ENGINE_MARK in data and event["source"] == ENGINE and event["type"] in ENGINE_RECORDS:
