@@ -1,6 +1,7 @@
 """Every built-in detector type against the one contract."""
 
 from eventflow.detectors.adaptive import Adaptive
+from eventflow.detectors.isolation_forest import IsolationForest
 from eventflow.detectors.threshold import Threshold
 from eventflow.testing import DetectorContract
 
@@ -23,3 +24,23 @@ class TestAdaptiveQuick(DetectorContract):
 
     def config(self):
         return {"level": 1, "scale": 0.5}
+
+
+class TestIsolationForest(DetectorContract):
+    type = IsolationForest
+    width = 3
+    rows = 600
+
+    def config(self):
+        return {"trees": 10, "sample": 64, "train": {"min_samples": 40, "retrain_every": 150, "window": 256}}
+
+
+class TestIsolationForestOfOneFeature(TestIsolationForest):
+    width = 1
+
+
+class TestIsolationForestByTime(TestIsolationForest):
+    width = 2
+
+    def config(self):
+        return {"trees": 10, "train": {"min_samples": 40, "retrain_every": "10m", "window": "1h"}}
