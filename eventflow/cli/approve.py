@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from eventflow.cli import ids
 from eventflow.cli.doors import Door, options, part
 
 
 @click.command()
-@click.argument("run")
-@click.argument("case")
+@click.argument("run", shell_complete=ids.asked)
+@click.argument("case", shell_complete=ids.cases)
 @click.option("--comment", default="", help="A word for the others; it is kept with the run.")
 @click.option("--step", "path", default="", help="Which question, where a run asks several at once.")
 @options

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from eventflow.cli.doors import Choice, Door, options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @click.group(cls=Choice)
@@ -16,24 +20,34 @@ def command() -> None:
 
 @command.command()
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@click.option("--changed", is_flag=True, help="Only what is not the default.")
 @options
-def show(door: Door, origin: bool) -> None:
-    """Print every setting; secrets are shown as ***."""
+def show(door: Door, origin: bool, changed: bool) -> None:
+    """Print every setting; secrets are shown as where they come from, never as what they are."""
     from eventflow import settings
 
     loaded = settings.load(door.config)
     values = loaded.model_dump(mode="json")
+    lines = [(key, value, loaded.origin(key)) for key, value in _flat(values)]
+    if changed:
+        lines = [line for line in lines if line[2] != "default"]
     if door.as_json:
-        door.print_json(values)
+        if origin or changed:
+            door.print_json({key: {"value": value, "origin": come} for key, value, come in lines})
+        else:
+            door.print_json(values)
         return
-    for key, value in _flat(values):
-        tail = f"    # {loaded.origin(key)}" if origin else ""
-        click.echo(f"{key}: {value}{tail}")
+    texts = [(f"{key}: {json.dumps(value, ensure_ascii=False)}", come) for key, value, come in lines]
+    width = min(60, max((len(text) for text, _ in texts), default=0))
+    for text, come in texts:
+        tail = click.style(f"  # {come}", fg=None if come != "default" else "bright_black") if origin else ""
+        click.echo(f"{text:{width}}{tail}" if origin else text)
 
 
-def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+def _flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         key = f"{before}{name}"
-        found += _flat(value, key + ".") if isinstance(value, dict) and value else [(key, value)]
-    return found
+        if isinstance(value, dict) and value:
+            yield from _flat(value, key + ".")
+        else:
+            yield key, value

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from eventflow import ports
-from eventflow.cli.doors import Door, options
+from eventflow.cli.doors import Answered, Door, options, part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FEW = 20
+"""So many events are told one by one."""
 
 
 @click.command()
@@ -38,13 +44,30 @@ def command(door: Door, what: str, data: str | None, subject: str | None, source
         events = [new | ({"subject": subject} if subject else {}) | ({"data": _value(data)} if data else {})]
     body = "\n".join(json.dumps(event) for event in events).encode()
     answer = door.request("POST", "/events", body, headers={"Content-Type": "application/x-ndjson"})
+    answer["events"] = list(_places(door, events))
     if door.as_json:
         door.print_json(answer)
         return
-    known = f", {answer['duplicates']} of them known already" if answer.get("duplicates") else ""
+    _say(answer, events)
+
+
+def _say(answer: dict[str, Any], events: list[Any]) -> None:
+    known = f", {answer['duplicates']} known already" if answer.get("duplicates") else ""
     click.echo(f"accepted {answer['accepted']} event{'s' if answer['accepted'] != 1 else ''}{known}")
-    if len(events) == 1:
-        click.echo(f"see what it did: eventflow explain {events[0].get('id', '')}")
+    for one in answer["events"]:
+        click.echo(f"  {one['handle']}  {one['type']}  id {one['id']}")
+    if len(events) == 1 and answer["events"]:
+        click.echo(f"see what it did: eventflow explain {answer['events'][0]['handle']}")
+
+
+def _places(door: Door, events: list[Any]) -> Iterator[dict[str, Any]]:
+    """Where the events lie now; of many nothing, for each has to be looked for."""
+    for event in events if len(events) <= FEW else []:
+        try:
+            found = door.request("GET", f"/events/{part(str(event.get('id', '')))}")
+        except Answered:  # several events of different sources have this id
+            continue
+        yield {name: found[name] for name in ("handle", "id", "source", "type")}
 
 
 def _parse(text: str, place: str) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from eventflow.cli import show
+from eventflow.cli import ids, show
 from eventflow.cli.doors import Door, options, part
 
 FEW = 3
@@ -15,8 +15,8 @@ FEW = 3
 
 
 @click.command()
-@click.argument("what", metavar="EVENT|RUN")
-@click.option("--why-not", metavar="WORKFLOW", help="Only this workflow.")
+@click.argument("what", metavar="EVENT|RUN", shell_complete=ids.events_or_runs)
+@click.option("--why-not", metavar="WORKFLOW", shell_complete=ids.workflows, help="Only this one, and why it did not.")
 @click.option("--all", "everything", is_flag=True, help="Also every trigger that does not select such events.")
 @options
 def command(door: Door, what: str, why_not: str | None, everything: bool) -> None:
@@ -27,8 +27,6 @@ def command(door: Door, what: str, why_not: str | None, everything: bool) -> Non
     if not what:
         raise click.UsageError("name an event (its id or evt_…) or a run (run_…)")
     found = door.request("GET", f"/explain/{part(what)}", query={"workflow": why_not})
-    if why_not is not None and not found.get("outcomes"):
-        raise click.UsageError(f"no event trigger of a workflow {why_not!r} is in force; eventflow status lists them")
     if door.as_json:
         door.print_json(found)
     elif "run" in found:
@@ -40,6 +38,8 @@ def command(door: Door, what: str, why_not: str | None, everything: bool) -> Non
 def _event(found: dict[str, Any], *, everything: bool) -> None:
     event = found["event"]
     click.echo(f"{event['handle']}  {event['type']}  from {event['source']}  id {event['id']}")
+    for note in found.get("notes", []):
+        click.echo("  " + click.style(note, fg="yellow"))
     strangers = [one for one in found["outcomes"] if one["stage"] in {"matched", "disabled"}]
     folded = [] if everything or len(strangers) <= FEW else strangers
     for outcome in found["outcomes"]:
@@ -47,18 +47,19 @@ def _event(found: dict[str, Any], *, everything: bool) -> None:
             _outcome(outcome)
     if folded:
         click.echo(f"  {len(folded)} further triggers do not select such events; --all lists them")
+    told = {outcome["run"] for outcome in found["outcomes"] if outcome["reason"] == "fired"}
     for run in found["runs"]:
-        click.echo("  run " + show.run_line(run))
-    if not found["outcomes"]:
+        if run["id"] not in told:
+            click.echo("  run " + show.run_line(run))
+    if not found["outcomes"] and not found.get("notes"):
         click.echo("  no workflow in force has an event trigger")
 
 
 def _outcome(outcome: dict[str, Any]) -> None:
-    fired = outcome["reason"] == "fired"
-    mark = click.style("fired", fg="green") if fired else click.style(f"{outcome['stage']}: no", fg="yellow")
-    click.echo(f"  {outcome['workflow']} / {outcome['trigger']}  {mark}  {outcome['sentence']}")
+    click.echo("  " + show.outcome_line(outcome))
     for name, value in outcome["values"].items():
-        click.echo(f"      {name} = {json.dumps(value, ensure_ascii=False, default=str)}")
+        if f"{name} is" not in outcome["sentence"]:
+            click.echo(f"      {name} = {json.dumps(value, ensure_ascii=False, default=str)}")
 
 
 def _run(found: dict[str, Any]) -> None:

@@ -13,7 +13,6 @@ import sys
 
 import click
 
-
 WRONG_USE = 2
 INTERRUPTED = 130
 ASKED_WRONGLY = frozenset(("invalid", "malformed", "method"))
@@ -62,5 +61,3 @@ def _split(text: str) -> tuple[str, str]:
 def _word(name: str) -> str:
     """`StorageHeld` as `storage-held`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
-
-

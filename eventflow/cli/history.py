@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from eventflow.cli import show
+from eventflow.cli import ids, show
 from eventflow.cli.doors import Door, options, part
 
 
 @click.command()
-@click.argument("run", required=False)
-@click.option("--workflow", help="Only runs of this workflow.")
+@click.argument("run", required=False, shell_complete=ids.runs)
+@click.option("--workflow", shell_complete=ids.workflows, help="Only runs of this workflow.")
 @click.option("--status", help="Only runs in these statuses, separated by commas.")
 @click.option("--dead", is_flag=True, help="Dead letters instead of runs.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many.")

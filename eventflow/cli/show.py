@@ -35,3 +35,11 @@ def run_line(run: dict[str, Any]) -> str:
     key = f"  key={run['key']}" if run.get("key") else ""
     started_by = run["trigger"] or "by hand"
     return f"{moment(run['created'])}  {run['id']}  {run['workflow']} <- {started_by}{key}  {status(run)}"
+
+
+def outcome_line(outcome: dict[str, Any]) -> str:
+    """What one trigger made of an event, in one line."""
+    fired = outcome["reason"] == "fired"
+    mark = click.style("fired", fg="green") if fired else click.style(f"{outcome['stage']}: no", fg="yellow")
+    sentence = outcome["sentence"].removeprefix("It fired; ").removeprefix("It fired, and ")
+    return f"{outcome['workflow']} / {outcome['trigger']}  {mark}  {sentence}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from eventflow.cli import orders
+from eventflow.cli import ids, orders
 from eventflow.cli.doors import Door, options
 
 
 @click.command()
-@click.argument("what", metavar="RUN|WORKFLOW")
+@click.argument("what", metavar="RUN|WORKFLOW", shell_complete=ids.runs_or_workflows)
 @click.option("--all", "every", is_flag=True, help="All open runs of the workflow.")
 @click.option("--comment", default="", help="Why; it is kept with the run.")
 @options

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from eventflow.catalog.document import Document
 from eventflow.catalog.nodes import Mapping, Node, Sequence
 from eventflow.catalog.reading import decode, read
-from eventflow.catalog.spelling import did_you_mean
+from eventflow.catalog.spelling import did_you_mean, nearest
 from eventflow.errors import SettingsError
 from eventflow.settings.models import Settings
 
@@ -147,8 +147,9 @@ class _Layers:
 
     def where(self, loc: tuple[int | str, ...]) -> str:
         for end in range(len(loc), 0, -1):
-            origin = self.origins.get(".".join(map(str, loc[:end])))
-            if origin is not None:
+            key = ".".join(map(str, loc[:end]))
+            inside = (come for name, come in self.origins.items() if name.startswith(key + "."))
+            if (origin := self.origins.get(key) or next(inside, None)) is not None:
                 return origin
         return "settings"
 
@@ -159,13 +160,21 @@ class _Layers:
         if not loc and (named := _KEY.match(message)) is not None:
             loc = tuple(named[0].split("."))
         if kind == "extra_forbidden":
-            known = _known(loc[:-1])
-            message = f"there is no such setting; {did_you_mean(str(loc[-1]), known)}".removesuffix("; ")
+            message = f"there is no such setting; {self.meant(loc)}".removesuffix("; ")
         elif kind == "missing":
             message = "is missing"
         elif kind == "string_pattern_mismatch" and loc[0] in {"sources", "secrets"}:
             message = "names are lower-case letters, digits, _ and -, beginning with a letter"
         return f"{self.where(loc)}: {f'{key}: ' if key else ''}{message}"
+
+    def meant(self, loc: tuple[int | str, ...]) -> str:
+        """What an unknown key was meant to be; of a variable the whole name as it is to be written."""
+        known, wrong, where = _known(loc[:-1]), str(loc[-1]), self.where(loc)
+        if where.startswith("$") and (close := nearest(wrong, known)) is not None:
+            parts = where.removeprefix(f"${PREFIX}").split("__")
+            parts[len(loc) - 1] = close.upper()
+            return f"did you mean {PREFIX}{'__'.join(parts)}?"
+        return did_you_mean(wrong, known)
 
 
 def _value(text: str) -> Any:

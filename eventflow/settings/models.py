@@ -305,10 +305,11 @@ class Settings(Model):
     def origin(self, key: str) -> str:
         """Where the value of a key (`listen.public`) came from: `default`, `FILE:LINE:COLUMN`, `$NAME` or `flag`.
 
-        A key that is a part of something given as a whole has the origin of the whole.
+        A key that is a part of something given as a whole has the origin of the whole; one that is missing in a mapping
+        whose other keys were given is a default.
         """
-        while key:
-            if key in self._origins:
-                return self._origins[key]
+        while key and key not in self._origins:
             key = key.rpartition(".")[0]
-        return "default"
+            if any(one.startswith(key + ".") for one in self._origins):
+                return "default"
+        return self._origins.get(key, "default")

@@ -1,0 +1,1 @@
+"""What `eventflow init` writes: plain files, kept as files so that they are checked like any other document."""
