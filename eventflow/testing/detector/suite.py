@@ -19,7 +19,7 @@ from eventflow.testing.detector.samples import BEGIN, SECOND, Sample, chance, cr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 
 
 class DetectorContract:

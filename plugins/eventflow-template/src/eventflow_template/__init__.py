@@ -1,0 +1,1 @@
+"""A detector type and an action that come from another project than eventflow."""
