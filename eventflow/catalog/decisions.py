@@ -25,8 +25,8 @@ CASE: Final = Shape(
     {
         "name": Key(Text(r"[a-z][a-z0-9_-]{0,63}", "a case's name"), "unique among the cases", needed=True),
         "describe": Key(Text(), "when this is the right one, for people and models"),
-        "require": Key(Cel("step"), "not offered to anyone unless true"),
-        "when": Key(Cel("step"), "by rule: the first that is true is taken"),
+        "require": Key(Cel("step", expect="bool"), "not offered to anyone unless true"),
+        "when": Key(Cel("step", expect="bool"), "by rule: the first that is true is taken"),
         "then": Key(To(), "where to go; default next"),
         "label": Key(Templated("step"), "text of the button"),
         "style": Key(OneOf("primary", "danger", "default"), "look of the button"),
@@ -79,6 +79,10 @@ def decision(doc: Document, fields: Fields) -> tuple[Decision, Fields, list[Targ
     """The decision of a step, its config, and where its cases go."""
     node = fields.at("config") if fields.given("config") else Mapping(fields.node.line, fields.node.column)
     config = DECISION.read(doc, node)
+    if not fields.given("config") and {"cases", "default"} & set(fields.node.keys):
+        here = ("E202", node.line, node.column)
+        doc.problems = [one for one in doc.problems if (one.code, one.line, one.column) != here]
+        config = INVALID  # that they are missing is told already, at the step
     if config is INVALID:
         return Decision(cases=(), default=""), Fields(Mapping(node.line, node.column), {}), []
     cases: tuple[Fields, ...] = config.get("cases", ())
@@ -125,7 +129,7 @@ def _names(doc: Document, cases: tuple[Fields, ...]) -> dict[str, Fields]:
 def _default(doc: Document, config: Fields, names: dict[str, Fields], *, human: bool) -> None:
     name = config.get("default")
     if not config.given("default"):
-        known = ", or ".join(names) or "a case's name"
+        known = ", or ".join(names) or "and the name of a case"
         doc.report(
             "E330",
             config.node,

@@ -25,6 +25,8 @@ class Expression(NamedTuple):
     """Where it stands, which decides the names it may use: a key of `expressions.NAMES`."""
     scope: tuple[str, ...]
     template: bool
+    expect: str = ""
+    """The kind that its value must have: `bool` for a condition."""
 
 
 class Document:

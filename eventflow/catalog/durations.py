@@ -55,7 +55,14 @@ def show(micros: Micros) -> str:
 
 def advice(written: object) -> str:
     """What to write instead of something that is no duration."""
-    found = _NUMBER.fullmatch(str(written).strip())
+    text = str(written).strip()
+    if parse(joined := "".join(text.split())) is not None:
+        return f"write {joined}"
+    if text.startswith("-"):
+        return "a duration is never negative"
+    if len(text.split()) == 5:
+        return "that looks like cron: write cron: '…' instead"
+    found = _NUMBER.fullmatch(text)
     if found is None:
         return "write for instance 30s, 5m, 2h or 1d"
     number, unit = found.groups()

@@ -40,9 +40,9 @@ Found = tuple[frozenset[tuple[str, ...]], tuple[match.Problem, ...]]
 
 
 @lru_cache(maxsize=20_000)
-def compiled(text: str, where: str, scope: tuple[str, ...], template: bool) -> Found:  # noqa: FBT001 - part of the key
+def compiled(text: str, where: str, scope: tuple[str, ...], template: bool, expect: str) -> Found:  # noqa: FBT001 - part of the key
     """What an expression or template reads, and what is wrong with it."""
-    env = _env(where, scope)
+    env = _env(where, scope, expect)
     try:
         if template:
             return match.template(text, env).paths, ()
@@ -52,15 +52,15 @@ def compiled(text: str, where: str, scope: tuple[str, ...], template: bool) -> F
 
 
 @lru_cache(maxsize=1_000)
-def _env(where: str, scope: tuple[str, ...]) -> match.Env:
+def _env(where: str, scope: tuple[str, ...], expect: str) -> match.Env:
     names = (*NAMES[where], *scope, *(("loop",) if "steps" in NAMES[where] else ()))
-    return match.Env(dict.fromkeys(names))
+    return match.Env(dict.fromkeys(names), expect=expect)
 
 
 def check(doc: Document, known: Mapping[str, Collection[str] | None]) -> None:
     """Compile every expression of the document; `known` are the members of inputs, steps, vars, secrets (None: any)."""
     for one in doc.expressions:
-        paths, problems = compiled(one.text, one.place, one.scope, one.template)
+        paths, problems = compiled(one.text, one.place, one.scope, one.template, one.expect)
         for problem in problems:
             if one.place != "metric" or problem.code != "E321":  # metrics have functions of their own, not there yet
                 _report(doc, one, problem)

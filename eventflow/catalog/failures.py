@@ -57,6 +57,7 @@ RETRY: Final = Shape(
         "attempts": "did you mean 'max_attempts'?",
         "count": "did you mean 'max_attempts'?",
     },
+    example="retry: {max_attempts: 3}",
     build=_retry,
 )
 
@@ -115,6 +116,7 @@ FALLBACK: Final = Shape(
         "action": Key(Text(), "a step of this file, or a registered action", needed=True),
         "with": Key(Anything(), "its inputs, where it is a registered action"),
     },
+    example="- action: NAME",
 )
 BREAKER: Final = Shape(
     "circuit_breaker",

@@ -5,6 +5,7 @@ A `Shape` is also what the reference and the JSON Schema for editors are made fr
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from eventflow.catalog.kinds import INVALID, Kind, shown
@@ -65,12 +66,14 @@ class Shape(Kind):
         keys: dict[str, Key],
         *,
         about: str = "",
+        example: str = "",
         hints: Map[str, str] | None = None,
         build: Callable[[Document, Fields], Any] | None = None,
     ) -> None:
         self.name = name
         self.keys = keys
         self.about = about
+        self.example = example
         self.hints = dict(hints or {})
         self.build = build
         self.says = f"a mapping ({name})"
@@ -86,12 +89,14 @@ class Shape(Kind):
         if isinstance(node, Scalar) and node.value is None and not node.style:
             node = Mapping(node.line, node.column)
         if not isinstance(node, Mapping):
-            return self.wrong(doc, node)
+            dashes = " without the dashes" if isinstance(node, Sequence) else ""
+            return self.wrong(doc, node, f"write {self.example}{dashes}" if self.example else "")
         values: dict[str, Any] = {}
+        meant = ""
         for name, value in node.values.items():
             field = self.keys.get(name)
             if field is None:
-                self.unknown(doc, node.keys[name], name)
+                meant += self.unknown(doc, node.keys[name], name)
                 continue
             if field.later:
                 not_yet(doc, node.keys[name], name if field.later is True else field.later)
@@ -99,14 +104,15 @@ class Shape(Kind):
             if read is not INVALID:
                 values[name] = read
         for name in self.wanted:
-            if name not in node.values:
-                doc.report("E202", node, f"{self.name} needs '{name}'", self.keys[name].about)
+            if name not in node.values and f"'{name}'" not in meant:  # a misspelt one is told already
+                doc.report("E202", node, f"{self.name} needs '{name}'", f"add {name}: …, {self.keys[name].about}")
         return Fields(node, values)
 
-    def unknown(self, doc: Document, key: Scalar, name: str) -> None:
-        """Note a key that is not known here."""
+    def unknown(self, doc: Document, key: Scalar, name: str) -> str:
+        """Note a key that is not known here; the advice, which may name the key that was meant."""
         advice = self.hints.get(name) or did_you_mean(name, self.keys)
         doc.report("E201", key, f"{self.name} has no key {shown(key)}", advice)
+        return "" if advice.startswith("there are") else advice
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema."""
@@ -122,7 +128,8 @@ class ListOf(Kind):
 
     def __init__(self, kind: Kind, *, or_one: bool = False, least: int = 0, most: int = 10_000) -> None:
         self.kind, self.or_one, self.least, self.most = kind, or_one, least, most
-        self.says = f"a list of {kind.says}" + (", or one" if or_one else "")
+        many = f"a list of {kind.name}s" if isinstance(kind, Shape) else f"a list, each entry {kind.says}"
+        self.says = ("a list" if kind.says == "any value" else many) + (", or one" if or_one else "")
 
     def read(self, doc: Document, node: Node) -> Any:
         """A tuple of what could be read."""
@@ -130,14 +137,21 @@ class ListOf(Kind):
             if self.or_one and not (isinstance(node, Scalar) and node.value is None):
                 one = self.kind.read(doc, node)
                 return INVALID if one is INVALID else (one,)
-            return self.wrong(
-                doc, node, "" if isinstance(node, Mapping) else f"write [{shown(node)}]" * bool(node.kind == "text")
-            )
+            return self.wrong(doc, node, self.as_list(node))
         if not self.least <= len(node.items) <= self.most:
             bound = f"at least {self.least}" if len(node.items) < self.least else f"at most {self.most}"
             doc.report("E205", node, f"the list has {len(node.items)} entries, {bound} are allowed")
         read = [self.kind.read(doc, item) for item in node.items]
         return tuple(item for item in read if item is not INVALID)
+
+    def as_list(self, node: Node) -> str:
+        """How the value would be written as a list."""
+        if isinstance(self.kind, Shape):
+            return f"write '- {next(iter(self.kind.keys))}: …' for each"
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
+            return ""
+        words = [word for word in re.split(r"\s*[|,;]\s*", node.text) if word]
+        return f"write [{', '.join(words)}]" if len(words) > 1 else f"write [{shown(node)}]"
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema."""
@@ -148,16 +162,19 @@ class ListOf(Kind):
 class MapOf(Kind):
     """A mapping with free keys; `names`, if given, reads the keys (a `Text` with a pattern)."""
 
-    def __init__(self, kind: Kind, *, names: Kind | None = None, says: str = "") -> None:
+    def __init__(self, kind: Kind, *, names: Kind | None = None, says: str = "", example: str = "") -> None:
         self.kind, self.names = kind, names
-        self.says = says or f"a mapping of names to {kind.says}"
+        inner = f"{kind.name}s" if isinstance(kind, Shape) else kind.says
+        self.says = says or f"a mapping of names to {inner}"
+        inner = f"NAME: {kind.example}" if isinstance(kind, Shape) and kind.example else "NAME: …"
+        self.example = example or f"{inner}, one name or several"
 
     def read(self, doc: Document, node: Node) -> Any:
         """A dict of what could be read."""
         if isinstance(node, Scalar) and node.value is None and not node.style:
             return {}
         if not isinstance(node, Mapping):
-            return self.wrong(doc, node)
+            return self.wrong(doc, node, f"write {self.example}")
         out: dict[str, Any] = {}
         for name, value in node.values.items():
             if self.names is not None:
@@ -192,4 +209,4 @@ class EitherOf(Kind):
 
 def not_yet(doc: Document, at: Node, what: str) -> None:
     """Note something that the format knows and the engine does not run yet."""
-    doc.report("E900", at, f"'{what}' is known and not run yet", "the workflow is not activated while it is there")
+    doc.report("E900", at, f"'{what}' cannot be run by this version yet", "the workflow is not activated with it")

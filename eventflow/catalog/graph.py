@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from eventflow.catalog.spelling import did_you_mean
+from eventflow.catalog.spelling import nearest
 from eventflow.model.order import WORDS, handlers
 
 if TYPE_CHECKING:
@@ -95,7 +95,12 @@ def _lost(doc: Document, target: Target, names: dict[str, Read], places: dict[st
         said = f"'{target.name}' lies in another list of steps"
         doc.report("E215", target.node, said, "a step can go to a step of its own list, or to end, fail, cancel")
         return
-    advice = "did you mean 'next'?" if target.name.startswith("next") else did_you_mean(target.name, (*places, *WORDS))
+    close = nearest(target.name, (*places, *WORDS))
+    advice = (
+        f"did you mean '{close}'?" if close else f"add a step '{target.name}', or write next, continue, end or fail"
+    )
+    if target.name.startswith("next"):
+        advice = "did you mean 'next'?"
     doc.report("E212", target.node, f"there is no step '{target.name}'", advice)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from eventflow.catalog import durations
 from eventflow.catalog.fields import Fields, Key, ListOf, Shape
 from eventflow.catalog.kinds import Anything, Bool, Kind, Number, OneOf, Text
+from eventflow.catalog.spelling import nearest
 from eventflow.model.workflow import Input
 
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ class Pattern(Kind):
                 re2.compile(text, _quiet())
             except re2.error as error:
                 said = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-                doc.report("E231", node, f"not a regular expression: {said}")
+                around = re.search(r"\(\?[=!<]|\\[1-9]", text)
+                advice = "RE2 has no look-around and no back references; say it in a filter" if around else ""
+                doc.report("E231", node, f"not a regular expression of RE2: {said}", advice)
         return text
 
     def schema(self) -> dict[str, Any]:
@@ -59,26 +63,44 @@ def _quiet() -> Any:
 def fits(wanted: Input, value: Any) -> str | None:
     """None where a value fits an input, else what is wrong with it."""
     if isinstance(value, bool) != (wanted.type == "boolean") or not isinstance(value, _PYTHON[wanted.type]):
-        return f"is no {wanted.type}"
+        return _other(wanted.type, value)
     value = cast("Any", value)
     if wanted.type == "duration" and durations.parse(value) is None:
-        return f"is no duration; {durations.advice(value)}"
+        return f"{value!r} is no duration; {durations.advice(value)}"
     if wanted.enum and value not in wanted.enum:
-        return f"is none of {', '.join(map(str, wanted.enum))}"
+        words = [str(word) for word in wanted.enum]
+        close = nearest(str(value), words)
+        return f"{value!r} is none of {', '.join(words)}" + (f"; did you mean '{close}'?" if close else "")
     size: Any = value if isinstance(value, (int, float)) else len(value)
     if wanted.min is not None and size < wanted.min:
-        return f"is below min {wanted.min:g}"
+        return f"{value!r} is below min {wanted.min:g}"
     if wanted.max is not None and size > wanted.max:
-        return f"is above max {wanted.max:g}"
+        return f"{value!r} is above max {wanted.max:g}"
     if wanted.pattern is not None and isinstance(value, str):
         import re2
 
         try:
             if re2.compile(wanted.pattern, _quiet()).fullmatch(value) is None:
-                return f"does not match {wanted.pattern}"
+                return f"{value!r} does not match {wanted.pattern}"
         except re2.error:
             return None
     return None
+
+
+def _other(wanted: str, value: Any) -> str:
+    """A value of another type, and how to write it where that can be told."""
+    names = {bool: "true or false", str: "a text", list: "a list", dict: "a mapping"}
+    said = f"{value!r} is {names.get(type(value), 'a number')}, the input is of type {wanted}"
+    if isinstance(value, str) and wanted in {"integer", "number", "boolean"}:
+        return f"{said}; write it without quotes"
+    if wanted == "string" and not isinstance(value, (list, dict)):
+        return f'{said}; write "{written(value)}"'
+    return said
+
+
+def written(value: Any) -> str:
+    """A number, true or false as YAML writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _built(doc: Document, fields: Fields) -> Input:
@@ -100,10 +122,15 @@ def _built(doc: Document, fields: Fields) -> Input:
     return made
 
 
+_OTHER: Final = {
+    **dict.fromkeys(("int", "long"), "write integer"), **dict.fromkeys(("float", "double", "decimal"), "write number"),
+    **dict.fromkeys(("str", "text"), "write string"), **dict.fromkeys(("array", "set"), "write list"),
+    **dict.fromkeys(("map", "dict", "mapping", "json"), "write object"), "choice": "write string, with enum: […]",
+}  # fmt: skip
 INPUT: Final = Shape(
     "input",
     {
-        "type": Key(OneOf(*TYPES), "default string"),
+        "type": Key(OneOf(*TYPES, hints=_OTHER), "default string"),
         "required": Key(Bool(), "whether a run cannot start without it"),
         "default": Key(Anything(), "its value where none is given"),
         "enum": Key(ListOf(Anything()), "the only values it may have"),
@@ -114,5 +141,6 @@ INPUT: Final = Shape(
         "describe": Key(Text(), "one sentence for people"),
         "description": Key(Text(), "the same"),
     },
+    example="{type: string}",
     build=_built,
 )

@@ -66,10 +66,16 @@ class Text(Kind):
 
     says = "text"
 
-    def __init__(self, pattern: str | None = None, like: str = "", *, most: int = 10_000) -> None:
+    def __init__(
+        self, pattern: str | None = None, like: str = "", *, most: int = 10_000, prose: bool = False, several: str = ""
+    ) -> None:
         self.pattern = re.compile(pattern) if pattern else None
         self.like = like
         self.most = most
+        self.prose = prose
+        """For people only, so that a stray `${{ }}` does no harm."""
+        self.several = several
+        """What to do instead of writing a list."""
         if like:
             self.says = like
 
@@ -77,13 +83,17 @@ class Text(Kind):
         """The text."""
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
             quoted = isinstance(node, Scalar) and node.value is not None
-            return self.wrong(doc, node, f'write "{node.text}"' if quoted else "")  # type: ignore[attr-defined]
+            advice = f'write "{node.text}"' if quoted else self.several  # type: ignore[attr-defined]
+            return self.wrong(doc, node, "leave the key away to do without" if node.kind == "nothing" else advice)
         if len(node.value) > self.most:
             doc.report("E205", node, f"the text has {len(node.value):,} characters, at most {self.most:,} are allowed")
             return INVALID
         if self.pattern is not None and not self.pattern.fullmatch(node.value):
             doc.report("E206", node, f"{shown(node)} is not {self.like}", _slugged(node.value, self.pattern))
             return INVALID
+        if self.pattern is None and "${{" in node.value:
+            said = "${{ }} is not evaluated here; it would stand there as it is written"
+            doc.report("E233", node, said, "write the text itself", level="warning" if self.prose else None)
         return node.value
 
     def schema(self) -> dict[str, Any]:
@@ -102,7 +112,7 @@ class Bool(Kind):
             return node.value
         word = node.text.lower() if isinstance(node, Scalar) else ""
         right = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}.get(word)
-        return self.wrong(doc, node, f"write {right}" if right else "")
+        return self.wrong(doc, node, f"write {right or 'true or false'}")
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema."""
@@ -121,7 +131,7 @@ class Number(Kind):
         value = node.value if isinstance(node, Scalar) else None
         fits = isinstance(value, (int, float) if self.fraction else int) and not isinstance(value, bool)
         if value is None or not fits:
-            return self.wrong(doc, node)
+            return self.wrong(doc, node, "write the digits, without quotes" if isinstance(value, str) else "")
         if (self.least is not None and value < self.least) or (self.most is not None and value > self.most):
             if self.least == self.most:
                 doc.report("E205", node, f"{value} is not known; only {self.least:g} is")
@@ -181,6 +191,8 @@ class OneOf(Kind):
         if word not in self.words:
             close = did_you_mean(word, self.words) if len(word) < 65 else ""
             advice = self.hints.get(word.lower()) or (close if close.startswith("did") else "")
+            if "|" in word and set(word.split("|")) <= set(self.words):
+                advice = "that is the placeholder of the format: choose one of them"
             doc.report("E203", node, f"{shown(node)} is not {self.says}", advice)
             return INVALID
         return word
@@ -245,15 +257,17 @@ class Cel(Kind):
 
     says = "an expression"
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, *, expect: str = "") -> None:
         self.place = place
+        self.expect = expect
 
     def read(self, doc: Document, node: Node) -> Any:
         """The expression's text."""
         if not isinstance(node, Scalar) or node.value is None:
-            return self.wrong(doc, node, "put the expression in quotes if it begins with [ or {")
+            inline = f"write '{node.plain()}'" if isinstance(node, Sequence) else "put it in quotes if it begins with {"
+            return self.wrong(doc, node, inline if node.kind != "nothing" else "leave the key away to do without")
         text = {True: "true", False: "false"}[node.value] if isinstance(node.value, bool) else node.text
-        doc.expressions.append(Expression(node, text, self.place, doc.scope, template=False))
+        doc.expressions.append(Expression(node, text, self.place, doc.scope, template=False, expect=self.expect))
         return _bare(text)
 
     def schema(self) -> dict[str, Any]:

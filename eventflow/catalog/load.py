@@ -230,7 +230,7 @@ class _Loading:
                     "E216", at, f"workflow '{start.workflow}' has no input '{name}'", did_you_mean(name, declared)
                 )
             elif value is not ... and value is not None and (wrong := fits(declared[name], value)) is not None:
-                doc.report("E224", at, f"the value of input '{name}' {wrong}")
+                doc.report("E224", at, f"input '{name}': {wrong}")
         for name, wanted in declared.items():
             if wanted.required and wanted.default is None and name not in start.inputs:
                 said = f"workflow '{start.workflow}' needs the input '{name}'"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from eventflow.catalog import own
 from eventflow.catalog.document import Expression
 from eventflow.catalog.fields import EitherOf, Fields, Key, ListOf, MapOf, Shape, not_yet
-from eventflow.catalog.kinds import Anything, Cel, Duration, Kind, Number, OneOf, Text, slug
+from eventflow.catalog.kinds import INVALID, Anything, Cel, Duration, Kind, Number, OneOf, Text, slug
 from eventflow.catalog.nodes import Node, Scalar
 from eventflow.catalog.spelling import did_you_mean
 
@@ -113,7 +113,21 @@ MONITORING: Final = Shape(
         ),
     },
 )
-WHO: Final = ListOf(Text(r"(user|group|role):\S+", "user:NAME, group:NAME or role:NAME"), or_one=True)
+
+
+class Who(Text):
+    """A person, a group or a role."""
+
+    def read(self, doc: Document, node: Node) -> Any:
+        """The text."""
+        if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.isidentifier():
+            said = f"'{node.value}' does not say whether it is a person, a group or a role"
+            doc.report("E206", node, said, f"write user:{node.value}, group:{node.value} or role:{node.value}")
+            return INVALID
+        return super().read(doc, node)
+
+
+WHO: Final = ListOf(Who(r"(user|group|role):\S+", "user:NAME, group:NAME or role:NAME"), or_one=True)
 ACCESS: Final = Shape("access", {"run": Key(WHO, "who may start it"), "view": Key(WHO, "who may see it")})
 AI_CONFIG: Final = Shape(
     "ai_config",

@@ -108,7 +108,7 @@ ABOUT: Final = {
     "workflow.run": "Start another workflow, and wait for its end",
 }
 """What each does, in one line."""
-_ONE_OF: Final = {"wait.duration": "duration", "wait.until": "time"}
+_ONE_OF: Final = {"wait.duration": "{duration: 5m}", "wait.until": "{time: 2026-05-01T08:00:00Z}"}
 
 
 def given(doc: Document, fields: Fields, uses: str | None, *, place: str = "with") -> dict[str, Any]:
@@ -120,7 +120,7 @@ def given(doc: Document, fields: Fields, uses: str | None, *, place: str = "with
         return selectors.wait(doc, node)
     if uses == "run.annotate" or uses in SHAPES:
         return _own(doc, uses, node)
-    read = MapOf(Anything(place), says="a mapping of inputs").read(doc, node)
+    read = MapOf(Anything(place), says="a mapping of inputs", example="with: {NAME: …}").read(doc, node)
     return read if isinstance(read, dict) else {}
 
 
@@ -135,14 +135,20 @@ def _own(doc: Document, uses: str, node: Node) -> dict[str, Any]:
     fields = SHAPES[uses].read(doc, node)
     if fields is INVALID:
         return {}
-    if (wanted := _ONE_OF.get(uses)) is not None and len(fields.given(*SHAPES[uses].keys)) != 1:
-        found = " and ".join(fields.given(*SHAPES[uses].keys)) or "none"
-        doc.report("E207", fields.node, f"{uses} needs exactly one of {', '.join(SHAPES[uses].keys)}; found {found}",
-                   f"write with: {{{wanted}: {'5m' if wanted == 'duration' else '2026-05-01T08:00:00Z'}}}")  # fmt: skip
+    _exactly_one(doc, uses, fields)
     if uses == "workflow.run":
         _note_start(doc, fields)
     plain = node.plain() if isinstance(node, Mapping) else {}
     return {name: plain[name] for name in fields.values}
+
+
+def _exactly_one(doc: Document, uses: str, fields: Fields) -> None:
+    """A wait has one time; where a key is unknown, that is told already."""
+    keys = list(SHAPES[uses].keys)
+    given = fields.given(*keys)
+    if uses in _ONE_OF and len(given) != 1 and set(fields.node.values) <= set(keys):
+        said = f"{uses} needs exactly one of {', '.join(keys)}; found {' and '.join(given) or 'none'}"
+        doc.report("E207", fields.node, said, f"write with: {_ONE_OF[uses]}")
 
 
 def _note_start(doc: Document, fields: Fields) -> None:

@@ -87,7 +87,10 @@ class _Builder:
                     self.stop("E116", event, "a second document begins here", "put it into a file of its own")
                 root = self.node(next(self.events), 0)
         if root is None or (isinstance(root, Scalar) and root.value is None):
-            self.doc.report("E118", (1, 1), "the file holds nothing")
+            self.doc.report("E118", (1, 1), "the file holds nothing", "a workflow has at least steps:")
+            return None
+        if isinstance(root, Scalar) and root.text.startswith("<"):
+            self.doc.report("E106", root, "this is a web page or XML", "a workflow is a YAML file with steps: in it")
             return None
         return root
 
@@ -107,11 +110,11 @@ class _Builder:
                 value = resolve(text)
             except NotJson as error:
                 self.doc.report("E114", (line, column), str(error), "put it in quotes if it is meant as text")
-            if value is None and not text:
-                about_comment(self.doc, line, column)
         node: Node = Scalar(line, column, text, value, style)
         if event.tag is not None:
             about_tag(self.doc, event)
+            node = Unread(line, column)
+        elif value is None and not text and not style and about_comment(self.doc, line, column):
             node = Unread(line, column)
         self.size += 1
         self.height = max(self.height, depth)
@@ -148,6 +151,12 @@ class _Builder:
         while type(event := next(self.events)) is not yaml.MappingEndEvent:
             key = self.node(event, depth)
             value = self.node(next(self.events), depth)
+            if isinstance(key, Mapping) and key.line == node.line:
+                said = "{{ }} unquoted is a mapping inside a mapping for YAML"
+                self.doc.report("E105", node, said, "put the whole value in quotes")
+                while type(next(self.events)) is not yaml.MappingEndEvent:
+                    pass
+                return Unread(node.line, node.column)
             if not isinstance(key, Scalar) or (not key.style and key.value is None):
                 self.doc.report("E115", key, f"a key must be text, this is {key.kind}")
             elif key.text == "<<" and not key.style:

@@ -27,6 +27,9 @@ class Cron(Kind):
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
             return self.wrong(doc, node, "write for instance '0 3 * * 1-5'")
         text = " ".join(node.value.split())
+        if text in _SHORT:
+            doc.report("E217", node, f"'{text}' is short for five fields", f"write '{_SHORT[text]}'")
+            return INVALID
         if len(text.split(" ")) != 5:
             doc.report(
                 "E217",
@@ -40,14 +43,38 @@ class Cron(Kind):
         try:
             next(CronSim(text, _START))
         except (CronSimError, StopIteration) as error:
-            said = "it never comes" if isinstance(error, StopIteration) else str(error)
-            doc.report("E217", node, f"'{text}': {said}", "write for instance '*/5 * * * *' or '0 3 * * 1-5'")
+            said, advice = _about(text, str(error))
+            doc.report("E217", node, said, advice)
             return INVALID
         return text
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema."""
         return {"type": "string"}
+
+
+def _about(text: str, error: str) -> tuple[str, str]:
+    """What is wrong with five fields, by the field that the parser names."""
+    for place, (word, (name, values)) in enumerate(_FIELDS.items()):
+        field = text.split(" ")[place]
+        if error.lower() == f"bad {word}" and not (
+            word == "day-of-month" and field.isdigit() and 1 <= int(field) <= 31
+        ):
+            return f"'{text}': '{field}' is no {name}", f"a {name} is {values}, *, or */5 for every fifth"
+    return f"'{text}' never comes: no such month has that day", "look at the third and the fourth field"
+
+
+_FIELDS: Final = {
+    "minute": ("minute", "0 to 59"),
+    "hour": ("hour", "0 to 23"),
+    "day-of-month": ("day of the month", "1 to 31"),
+    "month": ("month", "1 to 12, or jan to dec"),
+    "day-of-week": ("day of the week", "0 to 7 (0 and 7 are Sunday), or sun to sat"),
+}
+_SHORT: Final = {
+    "@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *",
+}  # fmt: skip
 
 
 class Zone(Kind):

@@ -70,12 +70,15 @@ def _path(word: str) -> str:
     return SUGAR.get(word, f"event.data.{word}")
 
 
+GLOB: Final = "one glob is wanted, such as git.*; for kinds that no glob joins write a trigger each"
 SOURCES: Final = ListOf(Text(most=200), or_one=True, least=1)
 KEYS: Final = {
     "source": Key(SOURCES, "names or types of sources, globs allowed; several are alternatives"),
-    "event": Key(Text(most=200), "glob over the event's `type` or `kind`, such as `git.push` or `alert.*`"),
+    "event": Key(
+        Text(most=200, several=GLOB), "glob over the event's `type` or `kind`, such as `git.push` or `alert.*`"
+    ),
     "match": Key(Lines(), "AND over keys, OR inside a list, globs; the suffix `_ignore` negates"),
-    "filter": Key(Cel("event"), "CEL that must be true"),
+    "filter": Key(Cel("event", expect="bool"), "CEL that must be true"),
 }
 
 
@@ -101,7 +104,7 @@ WAIT: Final = Shape(
     "wait.event",
     KEYS
     | {
-        "filter": Key(Cel("wait"), "CEL over `event`, the one that comes, and the run"),
+        "filter": Key(Cel("wait", expect="bool"), "CEL over `event`, the one that comes, and the run"),
         "key": Key(Cel("wait"), "CEL that must give the run's own key"),
         "timeout": Key(Duration(), "how long to wait"),
         "lookback": Key(Duration(), "how far before the run's own event an arrival may lie"),

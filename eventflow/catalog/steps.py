@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eventflow.catalog import own
+from eventflow.catalog import elsewhere, own
 from eventflow.catalog.decisions import decision
 from eventflow.catalog.failures import RETRY
-from eventflow.catalog.fields import EitherOf, Fields, Key, MapOf, Shape
+from eventflow.catalog.fields import Fields, Key, MapOf, Shape
 from eventflow.catalog.kinds import INVALID, Anything, Bool, Cel, Duration, Kind, Number, OneOf, Text, slug
 from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence
 from eventflow.catalog.targets import Target, To, word
@@ -31,6 +31,7 @@ CONDITIONS: Final = Shape(
         "skipped": Key(To(), "when `if` was false; default the next step"),
         "cancelled": Key(To(), "when the step was cancelled; default as failure"),
     },
+    example="conditions: {success: end}",
 )
 AI: Final = Shape(
     "ai",
@@ -53,31 +54,19 @@ STEP: Final = Shape(
     {
         "name": Key(Text(most=200), "unique in the file; becomes `steps.<name>`", needed=True),
         "title": Key(Text(), "display text"),
-        "type": Key(OneOf(*TYPES), "default action"),
-        "if": Key(Cel("step"), "skipped when false"),
+        "type": Key(OneOf(*TYPES, hints=elsewhere.TYPES), "default action"),
+        "if": Key(Cel("step", expect="bool"), "skipped when false"),
         "config": Key(Anything(), "the keys of its type"),
         "timeout": Key(Duration(), "of each attempt"),
-        "retry": Key(EitherOf(Number(1), RETRY), "how an action is tried again"),
+        "retry": Key(RETRY, "how an action is tried again"),
         "conditions": Key(CONDITIONS, "where to go after it"),
         "max_visits": Key(Number(1, 1000), "how often it may be reached; needed where a target lies before its step"),
         "ai_assisted": Key(Bool(), "a model may choose among the cases of a decision"),
         "compensate": Key(COMPENSATE, "how to undo it", later=True),
     }
     | ACTION,
-    hints={
-        "id": "did you mean 'name'?",
-        "action": "did you mean 'uses'?",
-        "run": "did you mean 'uses: shell.run'?",
-        "when": "did you mean 'if'?",
-        "on_failure": "write conditions: {failure: …}",
-        "next": "write conditions: {success: …}",
-        "then": "write conditions: {success: …}",
-        "on_success": "write conditions: {success: …}",
-        "cases": "it belongs under 'config'",
-        "branches": "it belongs under 'config'",
-        "steps": "it belongs under 'config'",
-        "for_each": "it belongs under 'config'",
-    },
+    hints=elsewhere.STEP,
+    example="- name: …",
 )
 ACTION_CONFIG: Final = Shape("action", ACTION | {"ai": Key(AI, "what a model may write", later=True)})
 
@@ -133,18 +122,15 @@ def _step(doc: Document, node: Node) -> Read | None:
         doc.report(
             "E226", fields.of("ai_assisted"), f"ai_assisted has no meaning on a {kind}", "put it on the decision inside"
         )
-    do = _DO[kind](doc, read)
-    retry = fields.get("retry")
-    if isinstance(retry, int):
-        doc.report(
-            "E200", fields.at("retry"), f"expected a mapping, found {retry}", f"write retry: {{max_attempts: {retry}}}"
-        )
-        retry = None
+    if fields.given("type") and "type" not in fields.values:
+        do: Any = Action(uses="")  # nothing more is said of a step whose type is not known
+    else:
+        do = _DO[kind](doc, read)
     given = {status: word(target) for status, target in read.targets.items()}
     title = fields.get("title") or (fields.get("name") if fields.get("name") != read.name else None)
     read.step = Step(
-        name=read.name, do=do, title=title, if_=fields.get("if"), timeout=fields.get("timeout"), retry=retry,
-        conditions=Conditions(**given), max_visits=fields.get("max_visits"),
+        name=read.name, do=do, title=title, if_=fields.get("if"), timeout=fields.get("timeout"),
+        retry=fields.get("retry"), conditions=Conditions(**given), max_visits=fields.get("max_visits"),
     )  # fmt: skip
     return read
 
@@ -182,7 +168,7 @@ def _action(doc: Document, read: Read) -> Action:
             fields.node.values[key] = config.node.values[key]
             if key in config.values:
                 fields.values[key] = config.values[key]
-    if not fields.given("uses"):
+    if not fields.given("uses", "action", "run", "script", "command", "shell"):
         doc.report(
             "E202", fields.node, f"step '{read.name}' needs 'uses': what it does", "for instance uses: http.request"
         )
@@ -194,7 +180,9 @@ def _action(doc: Document, read: Read) -> Action:
     )  # fmt: skip
 
 
-BRANCHES: Final = MapOf(Steps(), names=Text(r"[a-z][a-z0-9_-]{0,63}", "a branch's name"))
+BRANCHES: Final = MapOf(
+    Steps(), names=Text(r"[a-z][a-z0-9_-]{0,63}", "a branch's name"), example="NAME: [steps] for each branch"
+)
 
 
 class Join(Kind):
@@ -242,8 +230,8 @@ LOOP: Final = Shape(
     {
         "for_each": Key(Cel("step"), "CEL: the list"),
         "as": Key(Text(NAME, "a name"), "what an item is called; default item"),
-        "while": Key(Cel("step"), "go round as long as this is true"),
-        "until": Key(Cel("step"), "go round until this is true"),
+        "while": Key(Cel("step", expect="bool"), "go round as long as this is true"),
+        "until": Key(Cel("step", expect="bool"), "go round until this is true"),
         "delay": Key(Duration(), "between rounds"),
         "steps": Key(Anything(), "what a round does", needed=True),
         "max_parallel": Key(Number(1), "rounds at once; default 1"),
@@ -263,7 +251,8 @@ def _loop(doc: Document, read: Read) -> Loop:
     kinds = config.given("for_each", "while", "until")
     if len(kinds) != 1:
         at = config.of(kinds[1]) if kinds else config.node
-        doc.report("E207", at, "a loop needs exactly one of for_each, while and until")
+        found = f"found {' and '.join(kinds)}" if kinds else "found none"
+        doc.report("E207", at, f"a loop needs exactly one of for_each, while and until; {found}")
     for key in config.given("as") if "for_each" not in kinds else config.given("delay"):
         doc.report("W233", config.of(key), f"'{key}' has no effect with {(kinds or ['this'])[0]}")
     before, doc.scope = doc.scope, (*doc.scope, config.get("as", "item"))
@@ -273,8 +262,8 @@ def _loop(doc: Document, read: Read) -> Loop:
     body = Steps().read(doc, config.at("steps")) if config.given("steps") else ()
     doc.scope = before
     body = () if body is INVALID else body
-    if config.given("steps") and not body and isinstance(config.at("steps"), Sequence):
-        doc.report("E205", config.at("steps"), "there is no step in the loop")
+    if isinstance(node := config.at("steps"), Sequence) and not node.items:
+        doc.report("E205", node, "there is no step in the loop")
     read.bodies = [body]
     more = {_LOOP_FIELDS.get(key, key): value for key, value in config.values.items() if key != "steps"}
     return Loop(steps=built(body), **more)

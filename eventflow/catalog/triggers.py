@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from eventflow.catalog.document import Document
 
 WEEK: Final = 7 * 86_400_000_000
+_LONG: Final = {
+    "monday": "write mon", "tuesday": "write tue", "wednesday": "write wed", "thursday": "write thu",
+    "friday": "write fri", "saturday": "write sat", "sunday": "write sun",
+    "weekdays": "write [mon, tue, wed, thu, fri]", "weekend": "write [sat, sun]",
+}  # fmt: skip
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 NAME: Final = r"[a-z][a-z0-9_-]{0,63}"
 
@@ -32,6 +37,7 @@ LIMIT: Final = Shape(
         "max": Key(Number(1), "how many", needed=True),
         "per": Key(Duration(), "in any stretch of this length", needed=True),
     },
+    example="limit: {max: 5, per: 1h}",
     build=lambda _, fields: Limit(fields.get("max", 1), fields.get("per", WEEK)),
 )
 
@@ -85,7 +91,7 @@ NOISE: Final = {
         Shape(
             "active",
             {
-                "days": Key(ListOf(OneOf(*DAYS), or_one=True), "days of the week"),
+                "days": Key(ListOf(OneOf(*DAYS, hints=_LONG), or_one=True), "days of the week"),
                 "between": Key(
                     ListOf(Text(r"[0-2]?[0-9]:[0-5][0-9]", "a time such as 08:00"), least=2, most=2), "from and to"
                 ),
@@ -162,6 +168,7 @@ TRIGGER: Final = Shape(
         "config": Key(Anything(), "what it reacts to: the keys of its type", needed=True),
     },
     hints=dict.fromkeys((*EVENT.keys, *SCHEDULE.keys, *CONDITION.keys), "it belongs under 'config'"),
+    example="- type: event, and config: {event: …} under it",
 )
 
 

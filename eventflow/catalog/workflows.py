@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from eventflow.catalog import expressions, graph, lint, monitoring, selectors
+from eventflow.catalog import elsewhere, expressions, graph, lint, monitoring, selectors
 from eventflow.catalog.against import Wants, hold
 from eventflow.catalog.failures import CONCURRENCY, HANDLING
 from eventflow.catalog.fields import Fields, Key, ListOf, MapOf, Shape, not_yet
@@ -69,34 +69,16 @@ class Known(msgspec.Struct, frozen=True):
 METADATA: Final = Shape(
     "metadata",
     {
-        "name": Key(Text(most=200), "display text"),
+        "name": Key(Text(most=200, prose=True), "display text"),
         "id": Key(Text(ID, "an id (lower-case letters, digits, _ - and /)"), "overrides the path as identity"),
-        "description": Key(Text(), "what it is for"),
+        "description": Key(Text(prose=True), "what it is for"),
         "version": Key(Text(most=64), "the workflow's own version, in quotes"),
         "category": Key(OneOf(*DIRECTORIES.values(), synonyms=SYNONYMS), "default from the directory"),
         "tags": Key(ListOf(Text(most=64), or_one=True), "words to find it by"),
-        "owner": Key(Text(), "shown in messages and alerts"),
-        "runbook": Key(Text(), "where people read what to do"),
+        "owner": Key(Text(prose=True), "shown in messages and alerts"),
+        "runbook": Key(Text(prose=True), "where people read what to do"),
     },
 )
-
-
-HINTS: Final = {
-    "name": "it belongs under 'metadata'",
-    "description": "it belongs under 'metadata'",
-    "version": "it belongs under 'metadata', or did you mean 'format'?",
-    "id": "it belongs under 'metadata'",
-    "category": "it belongs under 'metadata'",
-    "tags": "it belongs under 'metadata'",
-    "on": "did you mean 'triggers'?",
-    "jobs": "did you mean 'steps'?",
-    "tasks": "did you mean 'steps'?",
-    "env": "did you mean 'vars'?",
-    "timeout": "it belongs under 'error_handling'",
-    "retry": "write error_handling: {retry_strategy: …}",
-    "fallback_actions": "it belongs under 'error_handling'",
-    "retry_strategy": "it belongs under 'error_handling'",
-}
 
 
 def shape(timezone: str | None) -> Shape:
@@ -123,7 +105,8 @@ def shape(timezone: str | None) -> Shape:
             "access": Key(monitoring.ACCESS, "who may run and see it", later=True),
             "tests": Key(ListOf(monitoring.TEST), "examples that `eventflow test` runs"),
         },
-        hints=HINTS,
+        hints=elsewhere.WORKFLOW,
+        example="a mapping with keys such as metadata:, triggers: and steps:",
     )
 
 
@@ -144,13 +127,8 @@ def build(doc: Document, node: Node, path: str, known: Known) -> Workflow | None
     steps = fields.get("steps", ())
     handling = fields.get("error_handling") or Fields(Mapping(node.line, node.column), {})
     fallbacks = handling.get("fallback_actions", ())
-    if (
-        isinstance(node, Mapping)
-        and "steps" in fields.values
-        and not steps
-        and isinstance(fields.at("steps"), Sequence)
-    ):
-        doc.report("E205", fields.at("steps"), "there is no step", "a workflow needs at least one")
+    if isinstance(listed := fields.at("steps"), Sequence) and not listed.items:
+        doc.report("E205", listed, "there is no step", "a workflow needs at least one")
     more: dict[str, Any] = {
         key: fields.get(key) for key in ("enabled", "mode", "allow_loop", "start_within") if key in fields.values
     }
@@ -236,6 +214,8 @@ def _action(doc: Document, fields: Fields, key: str, known: Known, *, later: boo
 def _like(name: str, actions: set[str]) -> str:
     """The action that was probably meant: by its letters, else the only one of that plugin."""
     same = [action for action in actions if action.startswith(f"{name}.")]
+    if "/" in name:
+        return "actions are called plugin.verb; those of GitHub and other runners cannot be used here"
     close = nearest(name, actions) or (same[0] if len(same) == 1 else None)
     if close is not None:
         return f"did you mean '{close}'?"
@@ -280,7 +260,7 @@ def _inputs(doc: Document, config: Fields, workflow: Workflow) -> None:
                 did_you_mean(name, workflow.inputs) or "declare it under 'inputs'",
             )
         elif not (isinstance(at, Scalar) and "${{" in at.text) and (wrong := fits(wanted, value)) is not None:
-            doc.report("E224", at, f"the value of input '{name}' {wrong}")
+            doc.report("E224", at, f"input '{name}': {wrong}")
     for name, wanted in workflow.inputs.items():
         if wanted.required and wanted.default is None and name not in given:
             doc.report(

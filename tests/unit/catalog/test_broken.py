@@ -1,17 +1,22 @@
-"""Documents broken as people break them: each is answered with exactly these codes in exactly these lines."""
+"""Documents broken as people break them: each is answered with exactly these codes at exactly these places.
+
+A new one is a file in the folder whose first line says what is expected: `# expected: CODE@LINE:COLUMN …`.
+"""
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from eventflow.catalog import CODES, Known, check
+from eventflow import settings
+from eventflow.app.known import known
+from eventflow.catalog import CODES, check
 
 FOLDER = Path(__file__).parents[2] / "fixtures/documents/broken"
-BUILT_IN = {
-    "debug.log", "http.request", "shell.run", "event.emit", "workflow.run", "wait.event", "wait.duration", "wait.until",
-    "run.annotate",
-}  # fmt: skip
-KNOWN = Known(action=lambda name: name in BUILT_IN, detectors={"latency-anomaly"})
+KNOWN = msgspec.structs.replace(
+    known(settings.given({})), detectors={"latency-anomaly"}, secrets={"token"},
+    sources={"github", "gitlab", "alertmanager", "webhook", "metrics"},
+)  # fmt: skip
 
 
 def documents():
@@ -25,14 +30,16 @@ def expected(text):
 
 
 def test_there_are_enough_of_them():
-    assert len(documents()) >= 100
+    assert len(documents()) >= 220
 
 
 @pytest.mark.parametrize("file", documents(), ids=lambda file: file.stem)
 def test_a_broken_document_is_told_where_and_what(file):
     text = file.read_text()
     found = check(text.encode(), file.stem, file=file.name, known=KNOWN)
-    told = sorted((problem.code, str(problem.line)) for problem in found.problems if problem.severity != "note")
+    told = sorted(
+        (problem.code, f"{problem.line}:{problem.column}") for problem in found.problems if problem.severity != "note"
+    )
     assert told == expected(text), "\n".join(map(str, found.problems))
     errors = any(problem.severity == "error" for problem in found.problems)
     assert not (errors and found.active)
