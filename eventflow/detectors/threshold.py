@@ -7,7 +7,6 @@ clear level, and what lies between keeps an open alarm open and opens none.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -80,15 +79,13 @@ class Threshold(Detector):
         self._slots.drop(slot)
 
     def update_many(self, rows: Rows) -> Scores:
-        """Each value against the bounds; NaN is no answer."""
-        score = self._score
-        return Scores(values=[score(value) for (value,) in rows.values])
-
-    def _score(self, value: float) -> float:
-        """The worse of both sides."""
-        if value != value:  # NaN  # noqa: PLR0124
-            return math.nan
-        return max(_beyond(sign * value, bound, clear) for sign, bound, clear in self._bounds)
+        """Each value against the bounds, the worse of both; NaN stays NaN."""
+        (sign, bound, clear), *rest = self._bounds
+        scores = [_beyond(sign * value, bound, clear) for (value,) in rows.values]
+        for sign, bound, clear in rest:
+            other = [_beyond(sign * value, bound, clear) for (value,) in rows.values]
+            scores = [max(one, two) for one, two in zip(scores, other, strict=True)]
+        return Scores(values=scores)
 
     def dump(self) -> dict[str, bytes | None]:
         """The series that came and went."""
