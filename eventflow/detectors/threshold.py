@@ -7,6 +7,7 @@ clear level, and what lies between keeps an open alarm open and opens none.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -38,10 +39,10 @@ class Threshold(Detector):
         """Alarm when the value is greater."""
         below: FiniteFloat | None = None
         """Alarm when the value is smaller."""
-        clear_above: FiniteFloat | None = None
-        """End an alarm of `above` only when the value is at or under this. Default: `above` itself."""
         clear_below: FiniteFloat | None = None
-        """End an alarm of `below` only when the value is at or over this. Default: `below` itself."""
+        """An alarm of `above` ends only when the value is less than this. Default: when it is not above any more."""
+        clear_above: FiniteFloat | None = None
+        """An alarm of `below` ends only when the value is greater than this. Default: when it is not below any more."""
 
         @model_validator(mode="after")
         def _makes_sense(self) -> Self:
@@ -52,10 +53,10 @@ class Threshold(Detector):
                 raise ValueError(
                     f"below ({below:g}) must be less than above ({above:g}): an alarm is what lies outside"
                 )
-            if clear_above is not None and (above is None or clear_above > above):
-                raise ValueError(f"clear_above ({clear_above:g}) needs an above that is not less")
-            if clear_below is not None and (below is None or clear_below < below):
-                raise ValueError(f"clear_below ({clear_below:g}) needs a below that is not greater")
+            if clear_below is not None and (above is None or clear_below > above):
+                raise ValueError(f"clear_below ({clear_below:g}) is where an alarm of 'above' ends, so not beyond it")
+            if clear_above is not None and (below is None or clear_above < below):
+                raise ValueError(f"clear_above ({clear_above:g}) is where an alarm of 'below' ends, so not beyond it")
             return self
 
     def __init__(self, config: Any, context: DetectorContext) -> None:
@@ -65,9 +66,10 @@ class Threshold(Detector):
         # A bound from below is one from above for the negated value.
         self._bounds: list[tuple[float, float, float]] = []
         if config.above is not None:
-            self._bounds.append((1.0, config.above, _either(config.clear_above, config.above)))
+            self._bounds.append((1.0, config.above, _clear(config.above, config.clear_below)))
         if config.below is not None:
-            self._bounds.append((-1.0, -config.below, -_either(config.clear_below, config.below)))
+            clear = -config.clear_above if config.clear_above is not None else None
+            self._bounds.append((-1.0, -config.below, _clear(-config.below, clear)))
 
     def series(self, key: str, group: str) -> int:
         """Its slot; nothing else is kept of it."""
@@ -105,23 +107,26 @@ class Threshold(Detector):
         config, value = self.config, values[0]
         because = "within its bounds"
         if config.above is not None and value > config.above:
-            clear = _either(config.clear_above, config.above)
-            because = f"{value:.6g} is above {config.above:g} (ends at {clear:g} or less)"
+            because = f"{value:.6g} is above {config.above:g}" + _ends("below", config.clear_below)
         elif config.below is not None and value < config.below:
-            clear = _either(config.clear_below, config.below)
-            because = f"{value:.6g} is below {config.below:g} (ends at {clear:g} or more)"
+            because = f"{value:.6g} is below {config.below:g}" + _ends("above", config.clear_above)
         return Explanation(low=config.below, high=config.above, because=because)
 
 
-def _either(wanted: float | None, otherwise: float) -> float:
-    return otherwise if wanted is None else wanted
+def _clear(bound: float, wanted: float | None) -> float:
+    """From where up an open alarm stays open: the clear level, or whatever is above the bound."""
+    return math.nextafter(bound, math.inf) if wanted is None else wanted
+
+
+def _ends(side: str, level: float | None) -> str:
+    return "" if level is None else f" (ends {side} {level:g})"
 
 
 def _beyond(value: float, bound: float, clear: float) -> float:
-    """1 and more above `bound`, below `CLEARED` at or under `clear`, rising all the way."""
+    """1 and more above `bound`, below `CLEARED` under `clear`, rising all the way."""
     unit = abs(bound) or 1.0
     if value > bound:
         return min(1.0 + (value - bound) / unit, HIGHEST)
-    if value > clear:
-        return CLEARED + 0.25 * ((value - clear) / (bound - clear))
+    if value >= clear:
+        return CLEARED + 0.25 * ((value - clear) / ((bound - clear) or 1.0))
     return 0.9 * CLEARED / (1.0 + (clear - value) / unit)

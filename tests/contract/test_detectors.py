@@ -10,7 +10,7 @@ class TestThreshold(DetectorContract):
     type = Threshold
 
     def config(self):
-        return {"above": 500, "clear_above": 400, "below": 1}
+        return {"above": 500, "clear_below": 400, "below": 1}
 
 
 class TestAdaptive(DetectorContract):

@@ -23,18 +23,25 @@ def score(value, **config):
 @given(numbers, numbers, numbers)
 def test_above(value, bound, back):
     clear = min(bound, back)
-    answer = score(value, above=bound, clear_above=clear)
+    answer = score(value, above=bound, clear_below=clear)
     assert (answer >= 1) == (value > bound)
-    assert (answer < Threshold.clears_below) == (value <= clear)
+    assert (answer < Threshold.clears_below) == (value < clear)
     assert 0 <= answer < math.inf
 
 
 @given(numbers, numbers, numbers)
 def test_below(value, bound, back):
     clear = max(bound, back)
-    answer = score(value, below=bound, clear_below=clear)
+    answer = score(value, below=bound, clear_above=clear)
     assert (answer >= 1) == (value < bound)
-    assert (answer < Threshold.clears_below) == (value >= clear)
+    assert (answer < Threshold.clears_below) == (value > clear)
+
+
+@given(numbers, numbers)
+def test_without_a_clear_level_an_alarm_ends_where_it_began(value, bound):
+    for config in ({"above": bound}, {"below": bound}):
+        answer = score(value, **config)
+        assert (answer >= 1) == (answer >= Threshold.clears_below)
 
 
 @given(numbers, numbers, numbers)
@@ -63,9 +70,9 @@ def test_values_that_are_no_numbers():
     [
         ({}, "give above, below, or both"),
         ({"above": 1, "below": 2}, "an alarm is what lies outside"),
-        ({"above": 1, "clear_above": 2}, "needs an above that is not less"),
-        ({"above": 1, "clear_below": 2}, "needs a below"),
-        ({"below": 2, "clear_below": 1}, "needs a below that is not greater"),
+        ({"above": 1, "clear_below": 2}, "where an alarm of 'above' ends"),
+        ({"above": 1, "clear_above": 0}, "where an alarm of 'below' ends"),
+        ({"below": 2, "clear_above": 1}, "where an alarm of 'below' ends"),
         ({"above": math.inf}, "finite"),
         ({"abov": 1}, "abov"),
     ],
@@ -83,8 +90,9 @@ def test_more_than_one_feature_is_refused():
 @pytest.mark.parametrize(
     ("config", "value", "because"),
     [
-        ({"above": 90, "clear_above": 80}, 97.25, "97.25 is above 90 (ends at 80 or less)"),
-        ({"below": 5}, 0, "0 is below 5 (ends at 5 or more)"),
+        ({"above": 90, "clear_below": 80}, 97.25, "97.25 is above 90 (ends below 80)"),
+        ({"below": 5}, 0, "0 is below 5"),
+        ({"below": 5, "clear_above": 7.5}, 0, "0 is below 5 (ends above 7.5)"),
     ],
 )
 def test_what_it_says(config, value, because):
