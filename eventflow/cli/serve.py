@@ -63,6 +63,8 @@ def _stop(flow: Eventflow, number: int) -> None:
     """Drain at the first signal; end at once at the second."""
     if flow.ended.is_set():
         os._exit(130 if number == signal.SIGINT else 143)
+    if sys.stderr.isatty():
+        click.echo("stopping: what is in hand is finished or parked; once more stops at once", err=True)
     flow.drain()
 
 
@@ -70,6 +72,12 @@ def _say(flow: Eventflow) -> None:
     """Where it can be reached: a line where people will look first, a log entry where programs read."""
     survives = SURVIVES[flow.bus.survives]
     count = len(flow.catalogue.workflows)
+    if not count and not any(one.holds for one in flow.workflows.problems):
+        folders = ", ".join(map(str, flow.settings.workflows))
+        log.warning(
+            "serve.no_workflows", folders=folders,
+            advice="put a workflow there, it is taken up by itself; 'eventflow init DIR' makes a first one",
+        )  # fmt: skip
     if sys.stderr.isatty():
         click.echo(
             f"eventflow is ready: {flow.addresses['public']} for events, {flow.addresses['private']} for the API, "

@@ -9,7 +9,7 @@ import msgspec
 PAGE: Final = 50
 PAGE_MOST: Final = 200
 WAIT_MOST: Final = 30
-TEXT_MOST: Final = 10_000
+TEXT_MOST: Final = 2_000
 
 
 class Field(msgspec.Struct, frozen=True):

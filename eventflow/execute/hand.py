@@ -17,7 +17,7 @@ from eventflow.execute.advance import advance
 from eventflow.execute.course import Course
 from eventflow.execute.fold import fold
 from eventflow.execute.turn import Frontier
-from eventflow.model.journal import decode, encode
+from eventflow.model.journal import Ended, decode, encode
 from eventflow.plugin.store import Append
 
 if TYPE_CHECKING:
@@ -152,10 +152,21 @@ class Hand:
         ports.failpoint("append.after")
         self.entries += progress.entries
         self.status = append.status or self.status
+        if append.status == "failed":
+            self._tell(append.reason, progress)
         if append.outbox or progress.terminal:
             self.owner.said()
         self._take_in(appended.inbox)
         return True
+
+    def _tell(self, reason: str | None, progress: Progress) -> None:
+        """A run that failed is worth a line where people look first."""
+        broken = [one for one in progress.entries if isinstance(one, Ended) and one.error is not None]
+        step, error = (broken[-1].path, broken[-1].error) if broken else ("", None)
+        log.warning(
+            "run failed", run=self.run.id, workflow=self.run.workflow, reason=reason, step=step,
+            error=f"{error.code}: {error.message}" if error is not None else "",
+        )  # fmt: skip
 
     async def _patiently(self, append: Append) -> Any:
         """Append, however long the disk has no room: nothing was written, so the same again is right."""

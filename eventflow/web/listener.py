@@ -216,9 +216,6 @@ class _Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """What the parser refuses; nothing of the request is repeated in the answer or the log."""
-        import traceback
-
-        traceback.print_exception(exc)
         answer = problems.response(_parser_refusal(exc, message or ""), close=True)
         answer.headers["Server"] = SERVER
         return answer
