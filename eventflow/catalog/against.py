@@ -253,6 +253,8 @@ def _fits(node: Node, wanted: str) -> bool:
         return False
     if found == "number" and wanted == "integer":
         return float(node.value).is_integer()
+    if found == "boolean" or (wanted == "boolean" and found in {"integer", "number"}):
+        return wanted in {"integer", "number"} or node.value in {0, 1}
     if found != "string":
         return False
     text = node.text.strip()

@@ -91,7 +91,7 @@ def _other(wanted: str, value: Any) -> str:
     """A value of another type, and how to write it where that can be told."""
     names = {bool: "true or false", str: "a text", list: "a list", dict: "a mapping"}
     said = f"{value!r} is {names.get(type(value), 'a number')}, the input is of type {wanted}"
-    if isinstance(value, str) and wanted in {"integer", "number", "boolean"}:
+    if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?|true|false", value) and wanted not in {"list", "object"}:
         return f"{said}; write it without quotes"
     if wanted == "string" and not isinstance(value, (list, dict)):
         return f'{said}; write "{written(value)}"'

@@ -224,10 +224,10 @@ class _Loading:
         declared = inputs.get(start.workflow)
         if declared is None or start.inputs is None:
             return
-        for name, (at, value) in start.inputs.items():
+        for name, (key, at, value) in start.inputs.items():
             if name not in declared:
                 doc.report(
-                    "E216", at, f"workflow '{start.workflow}' has no input '{name}'", did_you_mean(name, declared)
+                    "E216", key, f"workflow '{start.workflow}' has no input '{name}'", did_you_mean(name, declared)
                 )
             elif value is not ... and value is not None and (wrong := fits(declared[name], value)) is not None:
                 doc.report("E224", at, f"input '{name}': {wrong}")

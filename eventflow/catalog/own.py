@@ -21,15 +21,23 @@ RESERVED: Final = ("eventflow.", "detector.")
 """Beginnings of types that only the engine's own parts say."""
 
 
+class Given(NamedTuple):
+    """One input: where its name and its value stand, and the value, `Ellipsis` where it holds `${{ }}`."""
+
+    key: tuple[int, int]
+    at: tuple[int, int]
+    value: Any
+
+
 class Start(NamedTuple):
     """A `workflow.run` with a literal name: which workflow, with which inputs, and where both stand.
 
-    `inputs` is None where they are one template; a single input that holds one has `Ellipsis` for its value.
+    `inputs` is None where they are one template.
     """
 
     at: tuple[int, int]
     workflow: str
-    inputs: dict[str, tuple[tuple[int, int], Any]] | None
+    inputs: dict[str, Given] | None
 
 
 class Filled(Kind):
@@ -156,14 +164,14 @@ def _note_start(doc: Document, fields: Fields) -> None:
     if not isinstance(wanted, str) or "${{" in wanted:
         return
     node = fields.at("inputs") if fields.given("inputs") else Mapping(at.line, at.column)
-    inputs: dict[str, tuple[tuple[int, int], Any]] | None = None
+    inputs: dict[str, Given] | None = None
     if isinstance(node, Mapping):
         inputs = {}
         for name, value in node.values.items():
-            plain = value.plain()
-            known = ... if "${{" in str(plain) else plain
-            place = node.keys[name] if known is ... else value
-            inputs[name] = ((place.line, place.column), known)
+            key, plain = node.keys[name], value.plain()
+            inputs[name] = Given(
+                (key.line, key.column), (value.line, value.column), ... if "${{" in str(plain) else plain
+            )
     elif not (isinstance(node, Scalar) and (node.value is None or "${{" in node.text)):
         doc.report("E200", node, "workflow.run wants a mapping for 'inputs'", "write inputs: {name: value}")
     doc.starts.append(Start((at.line, at.column), wanted, inputs))

@@ -19,7 +19,8 @@ FIXTURES = ROOT / "tests/fixtures/documents"
 SHAPED = {"E200", "E201", "E202", "E203", "E204", "E205"}
 BEYOND = {
     "cron_six_fields", "huge_number", "join_too_many", "metric_unknown", "trained_without_warmup", "merge_key",
-    "every_zero", "with_in_fallback", "with_status_word", "with_left_out", "count_without_within", "condition_without_value", "format_two",
+    "every_zero", "with_in_fallback", "with_status_word", "with_left_out",
+    "count_without_within", "condition_without_value", "format_two",
 }  # fmt: skip
 """Broken in a way that a schema of keys and kinds does not see."""
 
