@@ -285,7 +285,7 @@ def _sources(doc: Document, config: Fields, known: Known) -> None:
     for item in node.items if isinstance(node, Sequence) else [node]:
         if isinstance(item, Scalar) and isinstance(item.value, str) and item.value not in known.sources:
             close = nearest(item.value, known.sources) if item.value.isidentifier() else None
-            if close is not None:
+            if close is not None and not close.startswith(item.value):  # `git` is no misspelt `github`
                 doc.report("W235", item, f"no source '{item.value}' is known", f"did you mean '{close}'?")
 
 
