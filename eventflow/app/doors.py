@@ -18,6 +18,7 @@ import structlog
 from eventflow import ports
 from eventflow.app.absence import absence
 from eventflow.app.backup import backup
+from eventflow.app.pullers import Pullers
 from eventflow.app.readings import read
 from eventflow.console.bodies import BackupBody, DetectorBody, OutcomeBody, ProblemBody
 from eventflow.console.server import handler
@@ -27,7 +28,7 @@ from eventflow.ingest.events import EventsDoor
 from eventflow.ingest.gateway import Gateway
 from eventflow.ingest.source import SourceDoor, door_path
 from eventflow.observe.metrics import Metrics
-from eventflow.plugin import Source, SourceContext
+from eventflow.plugin import Pull, Source, SourceContext
 from eventflow.plugin.registry import find
 from eventflow.route.inputs import BadInputs, complete
 from eventflow.web.limits import Limits
@@ -67,6 +68,7 @@ class Doors:
         self._accept: EventsDoor | None = None
         self._tokens = Tokens()
         self._short: tempfile.TemporaryDirectory[str] | None = None
+        self._pullers = Pullers(flow)
 
     # --- life --------------------------------------------------------------------------------------------------------
 
@@ -94,10 +96,12 @@ class Doors:
         await local.listen_unix(socket)
         addresses = {**ports_, "socket": str(socket), "pid": os.getpid()}
         _write(self._data / "addresses.json", msgspec.json.encode(addresses))
+        self._pullers.start()
         return addresses
 
     async def close(self) -> None:
         """Take nothing more; answer what is in progress; forget the addresses."""
+        await self._pullers.close()
         if self.gateway is not None:
             self.gateway.drain()
         for listener in self._listeners:
@@ -136,12 +140,15 @@ class Doors:
         return tokens
 
     def _sources(self, settings: Settings) -> dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]]:
-        """Path → door of every configured source. Raises `SettingsError`, `ComponentError`."""
+        """Path → door of every source; those that fetch are prepared. Raises `SettingsError`, `ComponentError`."""
         assert self.gateway is not None  # noqa: S101 - made just before
         doors: dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]] = {}
         for name, given in settings.sources.items():
             made: type[Source] = find("source", given.type, Source)  # type: ignore[type-abstract]
             source = made(SourceContext(name, given.given(), given.secrets()))
+            if isinstance(source, Pull):
+                self._pullers.prepare(self.gateway, source)
+                continue
             doors[door_path(name, given.path)] = SourceDoor(self.gateway, source)
         return doors
 

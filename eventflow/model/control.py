@@ -30,6 +30,8 @@ RUN_SUPPRESSED = "eventflow.run.suppressed"
 CATALOGUE = "eventflow.catalogue.changed"
 LAG = "eventflow.lag"
 HALTED = "eventflow.partition.halted"
+REFUSED = "eventflow.source.refused"
+"""A message that a source fetched and that is no event: it becomes a dead letter, and the source goes on."""
 
 RESERVED_EXTENSIONS = ("eventflowchain", "eventflowhops", "sourcename", "sourcetype")
 """Extension attributes that only the engine and its door set (W2)."""
@@ -91,6 +93,27 @@ class Rerun(msgspec.Struct, frozen=True):
     run: str
     from_step: str = ""
     by: str = ""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why a fetched message became no event. `place` says where it lies; `body` is text, or base64 (`encoded`)."""
+
+    source: str
+    place: str
+    code: str
+    reason: str
+    body: str
+    encoded: bool = False
+
+
+class _Refused(msgspec.Struct):
+    data: Refusal
+
+
+def refused(data: bytes) -> str:
+    """What a record of type `REFUSED` says, as a sentence."""
+    found = msgspec.json.decode(data, type=_Refused).data
+    return f"source {found.source!r}, {found.place}: {found.reason}"
 
 
 def record(type_: str, id_: str, at: Micros, data: msgspec.Struct, *, subject: str | None = None) -> bytes:

@@ -102,7 +102,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 def decode(line: bytes | memoryview | msgspec.Raw) -> Event:
     """Read one event from its CloudEvents JSON. Raises `msgspec.DecodeError` or `ValueError` on what is none."""
-    fields = msgspec.json.decode(line)
+    fields = msgspec.json.decode(line, type=dict[str, Any])
     data = fields.pop("data", None)
     if "data_base64" in fields:
         data = msgspec.convert(fields.pop("data_base64"), bytes)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from eventflow.plugin.action import Action, ActionContext, Attempt
 from eventflow.plugin.bus import Bus, Subscription, Survives
 from eventflow.plugin.detector import Detector, DetectorContext, Explanation, Fit, Rows, Scores
-from eventflow.plugin.source import Delivery, Draft, Source, SourceContext
+from eventflow.plugin.source import Delivery, Draft, Pull, Source, SourceContext
 from eventflow.plugin.store import History, Journal, Ledger, Store
 
 __all__ = [
     "Action", "ActionContext", "Attempt", "Bus", "Delivery", "Detector", "DetectorContext", "Draft", "Explanation",
-    "Fit", "History", "Journal", "Ledger", "Rows", "Scores", "Source", "SourceContext", "Store", "Subscription",
+    "Fit", "History", "Journal", "Ledger", "Pull", "Rows", "Scores", "Source", "SourceContext", "Store", "Subscription",
     "Survives",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """The contract of a source: what turns the outside into events.
 
 An HTTP source says who may send (`verify`, over the raw bytes, in constant time) and what was sent (`read`); limits,
-deadlines, CEL mapping, deduplication, publishing and the answer are the gateway's, the same for all sources.
+deadlines, CEL mapping, deduplication, publishing and the answer are the gateway's, the same for all sources. A `Pull`
+source fetches by itself; what it fetched goes the same way.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from eventflow.errors import Refused
 from eventflow.model.event import Micros
 
 
@@ -61,7 +63,7 @@ class SourceContext(msgspec.Struct, frozen=True):
 
 
 class Source(ABC):
-    """An HTTP source. `name` of the class is its type; one object per configured source."""
+    """A source, over HTTP unless it is a `Pull`. `name` of the class is its type; one object per configured source."""
 
     name: ClassVar[str]
     extra: ClassVar[str | None] = None
@@ -84,3 +86,37 @@ class Source(ABC):
 
         Raise `Refused` (400, 415, 422) for what can't be read; never anything else, whatever the bytes.
         """
+
+
+class Pull(Source):
+    """A source that fetches: a topic, a mailbox, an API that is asked now and then.
+
+    The house runs it in one process at a time (W24): `open`, then `pull` and `settle` in turns, then `close`; after an
+    error it is closed and opened again, later and later. What `pull` returned is stored or is a dead letter when
+    `settle` is called, and only then may it be forgotten where it came from; after a crash it comes again, under the
+    same identities. `open`, `pull` and `settle` raise `StorageBusy` for a bad moment and `SettingsError` for what only
+    other settings mend; both are told and tried again.
+    """
+
+    def verify(self, delivery: Delivery) -> None:
+        """Nobody gets in: there is no door."""
+        raise Refused(401, "credentials", "this source fetches by itself and takes no requests")
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect, and stand behind what was settled last."""
+
+    @abstractmethod
+    async def pull(self, limit: int, wait: float) -> Sequence[Delivery]:
+        """The next messages, at most `limit`, each as a delivery; none when none came in `wait` seconds.
+
+        Never cancelled by the house, so it returns in about `wait` seconds whatever happens.
+        """
+
+    @abstractmethod
+    async def settle(self) -> None:
+        """Everything pulled so far is safe: remember at the other end that it is behind us."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go, in bounded time; safe to call when `open` failed."""

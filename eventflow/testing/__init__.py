@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from eventflow.testing.action import ActionContract
     from eventflow.testing.bus import BusContract
     from eventflow.testing.detector import DetectorContract
-    from eventflow.testing.source import SourceContract
+    from eventflow.testing.source import PullContract, SourceContract
     from eventflow.testing.store import StoreContract
 
-__all__ = ["ActionContract", "BusContract", "DetectorContract", "SourceContract", "StoreContract"]
+__all__ = ["ActionContract", "BusContract", "DetectorContract", "PullContract", "SourceContract", "StoreContract"]
 
 _ROOMS: Final = {
     "ActionContract": "eventflow.testing.action",
     "BusContract": "eventflow.testing.bus",
     "DetectorContract": "eventflow.testing.detector",
+    "PullContract": "eventflow.testing.source",
     "SourceContract": "eventflow.testing.source",
     "StoreContract": "eventflow.testing.store",
 }

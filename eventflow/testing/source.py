@@ -10,16 +10,17 @@ return Delivery(method="POST", ..., headers={"x-signature": sign(body, secret)},
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import pytest
 
 from eventflow.errors import Refused
-from eventflow.plugin.source import Draft
+from eventflow.plugin.source import Draft, Pull
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from eventflow.plugin.source import Delivery, Source
 
@@ -27,8 +28,8 @@ NEW, OLD, OTHER = b"new-secret-0123456789abcdef", b"old-secret-0123456789abcdef"
 STATUSES = {400, 415, 422}
 
 
-class SourceContract:
-    """The obligations of `eventflow.plugin.source.Source`, as tests."""
+class ReadingContract:
+    """What holds for every source: reading is total, and the same delivery is the same events."""
 
     bodies: ClassVar[Sequence[bytes]] = (b"{}",)
     """Bodies that the source may meet, good and bad; add real deliveries of its sender."""
@@ -40,6 +41,30 @@ class SourceContract:
     def authentic(self, body: bytes, secret: bytes) -> Delivery:
         """A delivery of `body` by somebody who holds `secret`."""
         raise NotImplementedError
+
+    def test_any_body_is_read_or_refused(self) -> None:
+        """Whatever the bytes: drafts, or a refusal that says why."""
+        source = self.source([NEW])
+        for body in (*self.bodies, b"", b"\0", b"\xff\xfe", b"[" * 100_000, b'{"a":', b"null", b"0"):
+            refusal, drafts = _outcome(source.read, self.authentic(body, NEW))
+            if refusal is not None:
+                assert refusal.status in STATUSES
+                assert refusal.detail
+            else:
+                assert all(isinstance(draft, Draft) for draft in drafts)
+                assert all(draft.type for draft in drafts)
+
+    def test_the_same_delivery_is_the_same_events(self) -> None:
+        """Reading twice gives the same identities: a redelivery is no new event."""
+        source, delivery = self.source([NEW]), self.authentic(self.bodies[0], NEW)
+        one, two = source.read(delivery), source.read(delivery)
+        assert [(draft.source, draft.id, draft.type) for draft in one] == [
+            (draft.source, draft.id, draft.type) for draft in two
+        ]
+
+
+class SourceContract(ReadingContract):
+    """The obligations of `eventflow.plugin.source.Source`, as tests."""
 
     def test_each_live_secret_opens(self) -> None:
         """Two secrets live while they are changed."""
@@ -74,26 +99,6 @@ class SourceContract:
                 refusal, _ = _outcome(source.verify, changed)
                 assert refusal is None or refusal.status == 401
 
-    def test_any_body_is_read_or_refused(self) -> None:
-        """Whatever the bytes: drafts, or a refusal that says why."""
-        source = self.source([NEW])
-        for body in (*self.bodies, b"", b"\0", b"\xff\xfe", b"[" * 100_000, b'{"a":', b"null", b"0"):
-            refusal, drafts = _outcome(source.read, self.authentic(body, NEW))
-            if refusal is not None:
-                assert refusal.status in STATUSES
-                assert refusal.detail
-            else:
-                assert all(isinstance(draft, Draft) for draft in drafts)
-                assert all(draft.type for draft in drafts)
-
-    def test_the_same_delivery_is_the_same_events(self) -> None:
-        """Reading twice gives the same identities: a redelivery is no new event."""
-        source, delivery = self.source([NEW]), self.authentic(self.bodies[0], NEW)
-        one, two = source.read(delivery), source.read(delivery)
-        assert [(draft.source, draft.id, draft.type) for draft in one] == [
-            (draft.source, draft.id, draft.type) for draft in two
-        ]
-
     def test_no_secret_is_shown(self) -> None:
         """Neither the source nor its refusal repeats a secret."""
         source = self.source([NEW])
@@ -107,6 +112,86 @@ class SourceContract:
             source.verify(delivery)
         assert caught.value.status == 401
         return caught.value
+
+
+class PullContract(ReadingContract):
+    """The obligations of `eventflow.plugin.source.Pull`, as tests, over a real other end.
+
+    Say with `feed` how messages get there. `source` is asked several times for the same other end and the same place.
+    """
+
+    async def feed(self, bodies: Sequence[bytes]) -> None:
+        """Put messages where the source fetches them, in this order."""
+        raise NotImplementedError
+
+    def test_nobody_gets_in(self) -> None:
+        """There is no door to a source that fetches."""
+        source = self.source([NEW])
+        with pytest.raises(Refused) as caught:
+            source.verify(self.authentic(self.bodies[0], NEW))
+        assert caught.value.status == 401
+
+    async def test_what_is_there_is_pulled_once_and_in_order(self) -> None:
+        """Also over several pulls of few messages."""
+        await self.feed([b'"%d"' % number for number in range(7)])
+        async with self._open() as source:
+            assert await self._pulled(source, 7, limit=3) == [b'"%d"' % number for number in range(7)]
+            assert await source.pull(10, 0.2) == []
+
+    async def test_without_settling_it_comes_again_as_the_same_events(self) -> None:
+        """A crash before the log has it loses nothing and makes no new event."""
+        await self.feed([b'"a"', b'"b"'])
+        found = []
+        for _ in range(2):
+            async with self._open() as source:
+                deliveries: list[Delivery] = []
+                while len(deliveries) < 2:
+                    deliveries += await source.pull(10, 1.0)
+                drafts = [_outcome(source.read, one)[1] for one in deliveries]
+                found.append([(one[0].source, one[0].id) if one else None for one in drafts])
+        assert found[0] == found[1]
+
+    async def test_what_was_settled_does_not_come_again(self) -> None:
+        """Settled is what was pulled before, and nothing more."""
+        await self.feed([b'"a"', b'"b"', b'"c"'])
+        async with self._open() as source:
+            assert await self._pulled(source, 1, limit=1) == [b'"a"']
+            await source.settle()
+            assert await self._pulled(source, 1, limit=1) == [b'"b"']
+        async with self._open() as source:
+            assert await self._pulled(source, 2) == [b'"b"', b'"c"']
+            await source.settle()
+            await source.settle()
+        async with self._open() as source:
+            assert await source.pull(10, 0.2) == []
+
+    async def test_closing_twice_and_unopened_is_fine(self) -> None:
+        """The house closes after every error."""
+        source = self.source([NEW])
+        assert isinstance(source, Pull)
+        await source.close()
+        await source.open()
+        await source.close()
+        await source.close()
+
+    @contextlib.asynccontextmanager
+    async def _open(self) -> AsyncIterator[Pull]:
+        source = self.source([NEW])
+        assert isinstance(source, Pull)
+        try:
+            await source.open()
+            yield source
+        finally:
+            await source.close()
+
+    async def _pulled(self, source: Pull, count: int, *, limit: int = 100) -> list[bytes]:
+        """The bodies of the next `count` messages; no pull gives more than `limit`."""
+        found: list[bytes] = []
+        while len(found) < count:
+            deliveries = await source.pull(min(limit, count - len(found)), 1.0)
+            assert len(deliveries) <= limit
+            found += [delivery.body for delivery in deliveries]
+        return found
 
 
 def _outcome(call: Callable[[Delivery], Any], delivery: Delivery) -> tuple[Refused | None, Any]:
