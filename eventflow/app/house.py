@@ -27,6 +27,8 @@ from eventflow.disk import Hold
 from eventflow.errors import EventflowError, NotFound, StorageError
 from eventflow.execute.executor import Executor
 from eventflow.execute.explain import explain as explain_run
+from eventflow.kafka import seal
+from eventflow.kafka.codec import SealedCodec
 from eventflow.model import journal
 from eventflow.model.event import Event, from_micros
 from eventflow.model.identity import partition_of
@@ -112,6 +114,7 @@ class Eventflow:
             await self.bus.open()
             await self.store.open()
             await self._fix_partitions()
+            await self._give_key()
             if isinstance(self.bus, MemoryBus):
                 known = await self.store.partitions()
                 self.bus.resume({partition: position for partition, (position, _, _) in known.items()})
@@ -180,6 +183,12 @@ class Eventflow:
                 f"this data directory was made for {fixed} data partitions and the bus has {self.bus.partitions}; "
                 "state would be looked for in the wrong place"
             )
+
+    async def _give_key(self) -> None:
+        """Where strangers write into the log, what the engine says is sealed with a key that the store keeps (W2)."""
+        if isinstance(codec := getattr(self.bus, "codec", None), SealedCodec):
+            key = await self.store.setting(seal.SETTING, ports.random_bytes(seal.KEY_BYTES).hex())
+            codec.take_key(bytes.fromhex(key))
 
     async def _keep_house(self) -> None:
         """Retention, now and then; never above the lowest `memory_at` (W6)."""

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 from eventflow.match import EvaluationError
 from eventflow.match.waits import key_text
 from eventflow.model.commit import Arrival
-from eventflow.model.control import ANSWER, CANCEL, FORWARD, PAUSE, RERUN, RESUME, SIGNAL, START, TICK
+from eventflow.model.control import (
+    ANSWER,
+    CANCEL,
+    FORWARD,
+    PAUSE,
+    REFUSED,
+    RERUN,
+    RESUME,
+    SIGNAL,
+    START,
+    TICK,
+    refused,
+)
 from eventflow.model.event import ENGINE
 from eventflow.model.outcome import DeadLetter
 from eventflow.model.record import CONTROL, NotAnEvent, Ref
@@ -32,7 +44,7 @@ if TYPE_CHECKING:
     from eventflow.route.rules import Front, Rule, Waiting
 
 HOPS: Final = 16
-ENGINE_RECORDS: Final = frozenset((TICK, FORWARD, START, ANSWER, CANCEL, PAUSE, RESUME, SIGNAL, RERUN))
+ENGINE_RECORDS: Final = frozenset((TICK, FORWARD, START, ANSWER, CANCEL, PAUSE, RESUME, SIGNAL, RERUN, REFUSED))
 _ENGINE_MARK: Final = b'"source":"eventflow"'
 """What every record of the engine contains as the engine writes it: a look that costs next to nothing."""
 
@@ -78,6 +90,8 @@ def engine(desk: Desk, record: Record, type_: str) -> None:
     elif type_ == TICK:
         if desk.partition == CONTROL:
             fire_schedules(desk, record)
+    elif type_ == REFUSED:
+        raise NotAnEvent(refused(record.data))
     elif desk.partition == CONTROL:
         commands.take(desk, record, type_)
     else:
