@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from eventflow.app.components import missing, of_kind
 from eventflow.catalog import Known, Wants
+from eventflow.catalog.detectors import Answer
 from eventflow.errors import ComponentError
 from eventflow.execute.inside import DOERS
-from eventflow.plugin import Action
+from eventflow.plugin import Action, DetectorContext
+from eventflow.plugin.one_series import detector_names, find_detector
 from eventflow.plugin.registry import find, modules
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from eventflow.model.detection import DetectorSpec
     from eventflow.settings import Settings
 
 ENGINE = "eventflow"
@@ -27,7 +30,7 @@ def known(settings: Settings) -> Known:
     """What documents are held against under these settings."""
     sources = {ENGINE, *settings.sources, *(one.type for one in settings.sources.values()), *modules("source")}
     return Known(
-        action=action, wants=wants, actions=action_names, sources=frozenset(sources),
+        action=action, wants=wants, actions=action_names, sources=frozenset(sources), judge=judge,
         secrets=frozenset(settings.secrets), timezone=settings.timezone,
     )  # fmt: skip
 
@@ -58,6 +61,26 @@ def wants(name: str) -> Wants | None:
         return None
     model = find("action", name, Action).Inputs  # type: ignore[type-abstract]
     return Wants(model.model_json_schema(), lambda given: refusals(model, given))
+
+
+def judge(spec: DetectorSpec) -> Answer | None:
+    """What is to be said against a detector: no such type, or what the type says of its config."""
+    try:
+        kind = find_detector(spec.type)
+    except ComponentError as error:
+        if isinstance(error.__cause__, ImportError):
+            return Answer(refused=(str(error),))
+        return Answer(missing=True, there=tuple(detector_names()))
+    except Exception as error:  # noqa: BLE001 - a plugin's module, which may do anything when imported
+        return Answer(refused=(f"its module cannot be imported: {type(error).__name__}: {error}",))
+    found = refusals(kind.Config, spec.config)
+    if found:
+        return Answer(refused=tuple(f"{'.'.join(map(str, path))}: {said}" if path else said for path, said in found))
+    try:
+        kind(kind.Config.model_validate(spec.config), DetectorContext(tuple(sorted(spec.features)) or ("value",)))
+    except ComponentError as error:
+        return Answer(refused=(str(error),))
+    return None
 
 
 def refusals(model: type[BaseModel], given: dict[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:

@@ -13,6 +13,7 @@ from eventflow.catalog import detectors as detector_documents
 from eventflow.catalog import expressions, workflows
 from eventflow.catalog.document import Document
 from eventflow.catalog.inputs import fits
+from eventflow.catalog.kinds import INVALID
 from eventflow.catalog.locate import documents, shown
 from eventflow.catalog.nodes import Mapping
 from eventflow.catalog.own import Start
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from eventflow.catalog.nodes import Node
+    from eventflow.model.detection import DetectorSpec
     from eventflow.model.workflow import Input
 
 _ID: Final = re.compile(ID)
@@ -81,14 +83,23 @@ def check(data: bytes, path: str = "workflow", *, file: str | None = None, known
     return Checked(id_, workflow, tuple(sorted(set(doc.problems))), tuple(doc.starts))
 
 
-def check_detector(data: bytes, *, file: str) -> tuple[Problem, ...]:
+def check_detector(data: bytes, *, file: str, known: Known | None = None) -> tuple[Problem, ...]:
     """The problems of one detector document."""
-    doc = Document(file)
+    return read_detector(data, file=file, known=known or Known())[0]
+
+
+def read_detector(data: bytes, *, file: str, known: Known) -> tuple[tuple[Problem, ...], DetectorSpec | None]:
+    """The problems of one detector document, and what it says as far as it could be read."""
+    doc, spec = Document(file), None
     node = read(doc) if decode(doc, data) else None
     if node is not None:
-        detector_documents.DOCUMENT.read(doc, node)
+        fields = detector_documents.DOCUMENT.read(doc, node)
+        spec = fields.get("detector") if fields is not INVALID else None
+        if spec is not None:
+            detector_documents.check(doc, fields.at("detector"), spec, known)
         expressions.check(doc, {})
-    return tuple(sorted(set(doc.problems)))
+    problems = tuple(sorted(set(doc.problems)))
+    return problems, None if any(problem.holds for problem in problems) else spec
 
 
 def load(folders: Iterable[Path | str], known: Known | None = None, *, detectors: Iterable[Path | str] = ()) -> Loaded:
@@ -104,7 +115,7 @@ def load(folders: Iterable[Path | str], known: Known | None = None, *, detectors
         for file, path in documents(folder):
             loading.detector(file, path)
     if known.detectors is None and loading.detectors:
-        known = msgspec.structs.replace(known, detectors=frozenset(loading.detectors))
+        known = msgspec.structs.replace(known, detectors=loading.detectors)
     for folder in map(Path, folders):
         for file, path in documents(folder):
             loading.workflow(file, path, known)
@@ -122,8 +133,8 @@ def load_files(
     here = {path: file for folder in beside for file, path in documents(folder)}
     loading = _Loading(known, here)
     if known.detectors is None:
-        names = {path for folder in detectors for _, path in documents(folder)}
-        known = msgspec.structs.replace(known, detectors=frozenset(names)) if names else known
+        specs = {path: loading.spec(file) for folder in detectors for file, path in documents(folder)}
+        known = msgspec.structs.replace(known, detectors=specs) if specs else known
     for file, path in files:
         loading.document(file, path, known)
     loading.across()
@@ -142,14 +153,21 @@ class _Loading:
         self.files: dict[str, Path] = {}
         self.problems: list[Problem] = []
         self.read: list[tuple[Checked, Path]] = []
-        self.detectors: set[str] = set()
+        self.detectors: dict[str, DetectorSpec | None] = {}
 
     def detector(self, file: Path, path: str) -> None:
-        self.detectors.add(path)
         self.count += 1
         data = self.content(file)
+        spec = None
         if data is not None:
-            self.problems += check_detector(data, file=shown(file))
+            problems, spec = read_detector(data, file=shown(file), known=self.known)
+            self.problems += problems
+        self.detectors[path] = spec
+
+    def spec(self, file: Path) -> DetectorSpec | None:
+        """What a detector document says, without its problems."""
+        data = self.content(file)
+        return read_detector(data, file=shown(file), known=self.known)[1] if data is not None else None
 
     def loaded(self) -> Loaded:
         return Loaded(self.workflows, sorted(self.problems), self.held, self.files, self.count)
@@ -159,7 +177,7 @@ class _Loading:
         data = self.content(file)
         if data is not None and _DETECTOR.search(data) is not None and _STEPS.search(data) is None:
             self.count += 1
-            self.problems += check_detector(data, file=shown(file))
+            self.problems += check_detector(data, file=shown(file), known=known)
         elif data is not None:
             self.take(check(data, path, file=shown(file), known=known), file)
 

@@ -84,6 +84,7 @@ E228 ai-name: An agent or persona that the settings do not know.
 E229 action-input: The action itself refuses what its `with` holds; the sentence is the action's own.
 E230 key-missing: A correlation of several events needs `key`: what makes them belong together.
 E231 pattern: Not a regular expression that RE2 knows (no look-around, no back references).
+E236 detector-config: The detector type itself refuses what its `config` holds; the sentence is the type's own.
 W234 unknown-workflow: `workflow.run` names a workflow that is not in the catalogue.
 W235 unknown-source: No source of this name or type is known, and one is called nearly the same. Events that come by
     `POST /events` say their source themselves, so the name may still be right.

@@ -32,6 +32,7 @@ _PARTS: Final = (
     ("Loop", steps.LOOP),
     ("Trigger", triggers.TRIGGER),
     ("Detector document", detectors.DOCUMENT),
+    ("Detector `config`, the keys that all types have", detectors.CONFIG),
 )
 _PLACES: Final = {
     "event": "`filter`, `key`, `value`, `dedup.key`, detector `features`",

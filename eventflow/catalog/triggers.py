@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eventflow.catalog import schedules, selectors
 from eventflow.catalog.detectors import DETECTOR
-from eventflow.catalog.fields import EitherOf, Fields, Key, ListOf, MapOf, Shape, not_yet
+from eventflow.catalog.fields import EitherOf, Fields, Key, ListOf, MapOf, Shape
 from eventflow.catalog.kinds import INVALID, Anything, Bool, Cel, Duration, Kind, Number, OneOf, Text
 from eventflow.catalog.nodes import Mapping, Node, Sequence
+from eventflow.model.detection import Condition, DetectorSpec
 from eventflow.model.workflow import Dedup, Limit, Trigger
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ CONDITION: Final = Shape(
                 },
             ),
             "asking instead of a stream",
+            later=True,
         ),
         "value": Key(Cel("event"), "CEL: the number to be judged"),
         "detector": Key(
@@ -211,15 +213,9 @@ class Triggers(Kind):
         shape = _CONFIGS.get(kind)
         if shape is None or not fields.given("config"):
             return None, None
-        if kind == "condition":
-            not_yet(doc, fields.at("type"), "type: condition")
-            shape = _QUIET
         config = shape.read(doc, fields.at("config"))
         if config is INVALID:
             return None, None
-        if kind == "condition":
-            _condition(doc, config)
-            return None, config
         common: dict[str, Any] = {
             "id": name, "type": kind, "enabled": fields.get("enabled", True), "key": config.get("key"),
             "dedup": config.get("dedup"), "cooldown": config.get("cooldown"), "limit": config.get("limit", ()),
@@ -227,16 +223,25 @@ class Triggers(Kind):
         }  # fmt: skip
         if kind == "schedule":
             return Trigger(**common, schedule=schedules.schedule(doc, config, self.timezone)), config
+        if kind == "condition":
+            _condition(doc, config)
+            return _judged(common, config), config
         _event(doc, config)
         return Trigger(**common, selector=selectors.selector(config)), config
 
 
-_QUIET: Final = Shape(
-    CONDITION.name,
-    {name: Key(key.kind, key.about, needed=key.needed) for name, key in CONDITION.keys.items()},
-    hints=CONDITION.hints,
-)
-"""The same without E900 for single keys: the whole type is not run yet, which is said once."""
+def _judged(common: dict[str, Any], config: Fields) -> Trigger | None:
+    """A condition trigger; a detector that is only named is put in when all documents are known."""
+    watch, detector = config.get("watch"), config.get("detector")
+    if watch is None or detector is None:
+        return None
+    spec = DetectorSpec(type="", name=detector) if isinstance(detector, str) else detector
+    key = common["key"] if common["key"] is not None else watch.get("key")
+    condition = Condition(
+        value=config.get("value"), detector=spec, for_=config.get("for"), clear_for=config.get("clear_for"),
+        fire_on=config.get("fire_on", "raise"),
+    )  # fmt: skip
+    return Trigger(**(common | {"key": key}), selector=selectors.selector(watch), condition=condition)
 
 
 def _event(doc: Document, config: Fields) -> None:
@@ -265,6 +270,10 @@ def _event(doc: Document, config: Fields) -> None:
 def _condition(doc: Document, config: Fields) -> None:
     if len(config.given("watch", "poll")) != 1:
         doc.report("E207", config.node, "a condition needs exactly one of watch and poll")
-    for key in ("value", "detector"):
-        if not config.given(key):
-            doc.report("E202", config.node, f"condition trigger needs '{key}'", CONDITION.keys[key].about)
+    if not config.given("detector"):
+        doc.report("E202", config.node, "condition trigger needs 'detector'", CONDITION.keys["detector"].about)
+    watch = config.get("watch")
+    if watch is not None and not watch.given("source", "event", "match", "filter"):
+        doc.report(
+            "E207", watch.node, "this would judge every event", "say at least one of source, event, match and filter"
+        )

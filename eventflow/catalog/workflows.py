@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from eventflow.catalog import elsewhere, expressions, graph, lint, monitoring, selectors
+from eventflow.catalog import detectors, elsewhere, expressions, graph, lint, monitoring, selectors
 from eventflow.catalog.against import Wants, hold
+from eventflow.catalog.detectors import Answer
 from eventflow.catalog.failures import CONCURRENCY, HANDLING
 from eventflow.catalog.fields import Fields, Key, ListOf, MapOf, Shape, not_yet
 from eventflow.catalog.inputs import INPUT, fits
@@ -17,6 +18,7 @@ from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence
 from eventflow.catalog.spelling import did_you_mean, nearest
 from eventflow.catalog.steps import Steps, built
 from eventflow.catalog.triggers import Triggers
+from eventflow.model.detection import DetectorSpec
 from eventflow.model.workflow import Concurrency, Retry, Workflow
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ class Known(msgspec.Struct, frozen=True):
     sources: Collection[str] | None = None
     """Names and types of sources, to find misspelt ones by."""
     detectors: Collection[str] | None = None
+    """Names of detector documents; where it is a dict, with what each says (None: it could not be read)."""
+    judge: Callable[[DetectorSpec], Answer | None] | None = None
+    """What is to be said against a detector: its type is not there, or refuses its config; None: nothing."""
     secrets: Collection[str] | None = None
     agents: Collection[str] | None = None
     personas: Collection[str] | None = None
@@ -137,7 +142,10 @@ def build(doc: Document, node: Node, path: str, known: Known) -> Workflow | None
         version=meta.get("version", ""), category=_category(doc, meta, path), tags=meta.get("tags", ()),
         owner=meta.get("owner", ""), inputs=fields.get("inputs", {}), vars=fields.get("vars", {}),
         outputs={name: f"${{{{ {text} }}}}" for name, text in fields.get("outputs", {}).items()},
-        triggers=tuple(trigger for trigger, _ in triggers if trigger is not None),
+        triggers=tuple(
+            detectors.with_detector(doc, trigger, config, known) if trigger.condition is not None else trigger
+            for trigger, config in triggers if trigger is not None
+        ),
         concurrency=fields.get("concurrency") or Concurrency(), steps=built(steps),
         retry=handling.get("retry_strategy") or Retry(),
         fallback=tuple(fallback for fallback, _ in fallbacks if fallback.action),
@@ -177,7 +185,6 @@ def _around(doc: Document, fields: Fields, workflow: Workflow, known: Known) -> 
     for _, config in fields.get("triggers", ()):
         if config is not None:
             _inputs(doc, config, workflow)
-            _detector(doc, config, known)
             _sources(doc, config, known)
     if any(step.fields.get("ai_assisted") for step in steps) and fields.get("ai_config") is not None:
         _ai(doc, fields.get("ai_config"), known)
@@ -269,12 +276,6 @@ def _inputs(doc: Document, config: Fields, workflow: Workflow) -> None:
                 f"this trigger gives no value for the required input '{name}'",
                 f"add inputs: {{{name}: …}}",
             )
-
-
-def _detector(doc: Document, config: Fields, known: Known) -> None:
-    name = config.get("detector")
-    if isinstance(name, str) and known.detectors is not None and name not in known.detectors:
-        doc.report("E210", config.at("detector"), f"no detector '{name}'", did_you_mean(name, known.detectors))
 
 
 def _sources(doc: Document, config: Fields, known: Known) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from eventflow.model.detection import Condition
 from eventflow.model.event import Micros
 
 # --- choosing events -------------------------------------------------------------------------------------------------
@@ -73,16 +74,18 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 class Trigger(msgspec.Struct, frozen=True, kw_only=True):
-    """A condition that starts the workflow. `type` says which of `selector` and `schedule` is set.
+    """A condition that starts the workflow. `type` says what is set: `selector`, `schedule`, or `selector` (what is
+    watched) with `condition`.
 
     `inputs` maps input names to values with templates. `id` is unique in the workflow.
     """
 
     id: str
-    type: Literal["event", "schedule"]
+    type: Literal["event", "schedule", "condition"]
     enabled: bool = True
     selector: Selector | None = None
     schedule: Schedule | None = None
+    condition: Condition | None = None
     key: str | None = None
     dedup: Dedup | None = None
     cooldown: Micros | None = None
@@ -92,7 +95,8 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stateful(self) -> bool:
         """Whether deciding it needs memory; one that does not fires straight from select (W7)."""
-        return self.schedule is not None or self.dedup is not None or self.cooldown is not None or bool(self.limit)
+        remembers = self.dedup is not None or self.cooldown is not None or bool(self.limit)
+        return remembers or self.schedule is not None or self.condition is not None
 
 
 # --- steps -----------------------------------------------------------------------------------------------------------

@@ -66,6 +66,11 @@ class Desk:
         pair = (name, reason)
         self.counts[pair] = self.counts.get(pair, 0) + 1
 
+    def count_timer(self, name: Name, reason: str) -> None:
+        """What became of a timer: apart from the answers to records (W14)."""
+        timers = self.memory.trigger(name).timers
+        timers[reason] = timers.get(reason, 0) + 1
+
     def refuse(self, name: Name, case: Case, stage: str, reason: str, key: str | None = None, **values: Any) -> None:
         """The trigger's stage said no: count it, and keep it if it is among the first of its minute."""
         self.count(name, reason)

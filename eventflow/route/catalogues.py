@@ -9,6 +9,7 @@ import structlog
 
 from eventflow.model.workflow import Catalogue, Workflow, decode, definition_hash
 from eventflow.route.rules import Front, Rules, Waits
+from eventflow.route.watching import Find, no_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,9 @@ log = structlog.get_logger("eventflow.route")
 class Catalogues:
     """Rules by catalogue number, and the one set of waits that is in force everywhere."""
 
-    def __init__(self, ledger: Ledger, zone: str) -> None:
-        """Know nothing yet; `zone` is for cron schedules without one."""
+    def __init__(self, ledger: Ledger, zone: str, find: Find = no_types) -> None:
+        """Know nothing yet; `zone` is for cron schedules without one, `find` knows detector types."""
+        self._find = find
         self._ledger = ledger
         self._zone = zone
         self._fronts: dict[int, Front] = {}
@@ -67,7 +69,7 @@ class Catalogues:
                 workflows[id_] = decode(text)
             except msgspec.DecodeError as error:
                 log.error("route.definition_unreadable", workflow=id_, error=str(error))  # noqa: TRY400
-        rules = Rules(Catalogue(number, workflows), self._zone)
+        rules = Rules(Catalogue(number, workflows), self._zone, self._find)
         for (workflow, trigger), problem in rules.broken.items():
             log.error("route.trigger_broken", workflow=workflow, trigger=trigger, error=problem)
         return rules

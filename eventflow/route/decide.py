@@ -7,46 +7,34 @@ Per record: timers that were due before it, then select for every trigger and wa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from eventflow.match import EvaluationError
 from eventflow.match.waits import key_text
 from eventflow.model.commit import Arrival
-from eventflow.model.control import (
-    ANSWER,
-    CANCEL,
-    FORWARD,
-    PAUSE,
-    REFUSED,
-    RERUN,
-    RESUME,
-    SIGNAL,
-    START,
-    TICK,
-    refused,
-)
-from eventflow.model.event import ENGINE
-from eventflow.model.outcome import DeadLetter
+from eventflow.model.control import FORWARD, REFUSED, TICK, refused
 from eventflow.model.record import CONTROL, NotAnEvent, Ref
 from eventflow.route import commands
-from eventflow.route.case import Case, Desk, said
+from eventflow.route.alarms import judge
+from eventflow.route.case import Case, Desk
 from eventflow.route.effects import Effects
-from eventflow.route.forwards import fail, hand_on, take
+from eventflow.route.failing import bury, fail
+from eventflow.route.forwards import hand_on, take
 from eventflow.route.keep import keep, text_of
+from eventflow.route.opening import HOPS, is_engine
+from eventflow.route.panel import Panel
 from eventflow.route.timers import fire_schedules, fire_timers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from eventflow.match import Matched
     from eventflow.model.record import Record
     from eventflow.route.memory import Memory
+    from eventflow.route.panel import Look
     from eventflow.route.rules import Front, Rule, Waiting
 
-HOPS: Final = 16
-ENGINE_RECORDS: Final = frozenset((TICK, FORWARD, START, ANSWER, CANCEL, PAUSE, RESUME, SIGNAL, RERUN, REFUSED))
-_ENGINE_MARK: Final = b'"source":"eventflow"'
-"""What every record of the engine contains as the engine writes it: a look that costs next to nothing."""
+__all__ = ["HOPS", "decide"]
 
 
 def decide(records: Sequence[Record], memory: Memory, front: Front, *, partition: int, partitions: int) -> Effects:
@@ -56,6 +44,7 @@ def decide(records: Sequence[Record], memory: Memory, front: Front, *, partition
     """
     effects = Effects()
     desk = Desk(memory, front, effects, partition, partitions)
+    looks = Panel(desk).look(records) if front.rules.watches else None
     read, match, control = front.read, front.match, partition == CONTROL
     done = 0
     for record in records:
@@ -64,16 +53,19 @@ def decide(records: Sequence[Record], memory: Memory, front: Front, *, partition
         try:
             if record.fault:
                 raise NotAnEvent(record.fault)
-            data = record.data
-            event = read(data)
-            if _ENGINE_MARK in data and event["source"] == ENGINE and event["type"] in ENGINE_RECORDS:
-                engine(desk, record, event["type"])
-                if effects.wants:
-                    break
+            if looks is not None:
+                _decide(desk, record, looks[done])
             else:
-                found = match(event)
-                if found.ids or found.errors:
-                    _matched(desk, record, event, found)
+                event = read(record.data)
+                if is_engine(record.data, event):
+                    engine(desk, record, event["type"])
+                else:
+                    found = match(event)
+                    if found.ids or found.errors:
+                        case = Case(Ref(record.partition, record.offset), record.log_time, record.data, event)
+                        _matched(desk, case, found)
+            if effects.wants:
+                break
         except Exception as error:  # noqa: BLE001 - a record that cannot be read must not stop its partition (W17)
             bury(desk, record, error)
         done += 1
@@ -83,10 +75,20 @@ def decide(records: Sequence[Record], memory: Memory, front: Front, *, partition
     return effects
 
 
-def engine(desk: Desk, record: Record, type_: str) -> None:
+def _decide(desk: Desk, record: Record, look: Look | Exception) -> None:
+    """Decide a record that was read ahead."""
+    if isinstance(look, Exception):
+        raise look
+    if look.found is None:
+        engine(desk, record, look.event["type"], look)
+    elif look.case is not None:
+        _matched(desk, look.case, look.found, look)
+
+
+def engine(desk: Desk, record: Record, type_: str, look: Look | None = None) -> None:
     """A record of the engine's own: ticks and forwards here, what people say in `commands`."""
     if type_ == FORWARD:
-        take(desk, record)
+        take(desk, record, look)
     elif type_ == TICK:
         if desk.partition == CONTROL:
             fire_schedules(desk, record)
@@ -98,13 +100,16 @@ def engine(desk: Desk, record: Record, type_: str) -> None:
         raise ValueError(f"a record of type {type_} belongs to the control partition")
 
 
-def _matched(desk: Desk, record: Record, event: Mapping[str, Any], found: Matched) -> None:
+def _matched(desk: Desk, case: Case, found: Matched, look: Look | None = None) -> None:
     """Go through the triggers and waits that want the event, and hand on what other partitions own."""
-    case = Case(Ref(record.partition, record.offset), record.log_time, record.data, event)
     front = desk.front
     for number in found.ids:
         if number < front.triggers:
-            select(desk, front.rules.events[number], case)
+            rule = front.rules.events[number]
+            if rule.watch is None:
+                select(desk, rule, case)
+            elif look is not None:
+                judge(desk, rule, case, look.items.get(rule))
         else:
             arrive(desk, front.waits.all[number - front.triggers], case)
     for number, error in found.errors:
@@ -170,9 +175,3 @@ def arrive(desk: Desk, wait: Waiting, case: Case) -> None:
             data=case.data,
         )
     )  # fmt: skip
-
-
-def bury(desk: Desk, record: Record, error: Exception) -> None:
-    """A record that could not be decided as a whole is a dead letter (W17)."""
-    ref = Ref(record.partition, record.offset)
-    desk.effects.dead.append(DeadLetter(ref=ref, log_time=record.log_time, error=said(error), data=record.data))

@@ -20,7 +20,8 @@ class Effects:
     """
 
     __slots__ = (
-        "arrivals", "dead", "deliveries", "firings", "forwards", "last", "outcomes", "records", "reruns", "wants",
+        "arrivals", "dead", "deliveries", "firings", "forwards", "last", "outbox", "outcomes", "records", "reruns",
+        "wants",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class Effects:
         self.outcomes: list[Outcome] = []
         self.dead: list[DeadLetter] = []
         self.forwards: list[Entry] = []
+        self.outbox: list[bytes] = []
         self.last: Record | None = None
         self.wants = 0
         self.records = 0
@@ -46,6 +48,7 @@ class Effects:
             or self.outcomes
             or self.dead
             or self.forwards
+            or self.outbox
         )
 
     @property
@@ -62,6 +65,7 @@ class Effects:
         self.outcomes += other.outcomes
         self.dead += other.dead
         self.forwards += other.forwards
+        self.outbox += other.outbox
         self.last = other.last or self.last
         self.wants = other.wants
         self.records += other.records

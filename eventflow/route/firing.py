@@ -61,6 +61,32 @@ def of_event(rule: Rule, case: Case, key: str | None, log_time: Micros) -> Firin
     )
 
 
+def of_alarm(rule: Rule, case: Case, key: str | None, run: str, at: Micros, seen: Mapping[str, Any]) -> Firing:
+    """The firing of a condition trigger at an edge; `seen` are the facts of its verdict. Raises as `of_event`."""
+    workflow = rule.workflow
+    facts: dict[str, Any] = {"id": rule.name[1], "type": "condition", "key": key, **seen}
+    view = decode(case.data).view()
+    names: dict[str, Any] = {"event": view, "events": [view], "trigger": _trigger(facts, at)}
+    inputs = complete(workflow.inputs, rule.inputs.render(names))
+    return Firing(
+        run=run,
+        workflow=workflow.id,
+        definition=rule.definition,
+        trigger=rule.name[1],
+        key=key,
+        fired_at=at,
+        events=(EventCopy(case.ref, case.log_time, case.data),),
+        inputs=inputs,
+        facts=facts,
+        group=group(workflow, rule.group, {**names, "inputs": inputs}),
+        concurrency=workflow.concurrency,
+        start_by=_start_by(workflow, at),
+        chain=case.chain,
+        hops=case.hop,
+        shadow=workflow.mode == "shadow",
+    )
+
+
 def of_timer(rule: Rule, ref: Ref, log_time: Micros, due: Micros) -> Firing:
     """The firing of a schedule for its occurrence `due`, noticed at the record `ref`. Raises as `of_event`."""
     workflow = rule.workflow
@@ -133,4 +159,4 @@ def _start_by(workflow: Workflow, log_time: Micros) -> Micros | None:
     return log_time + workflow.start_within if workflow.start_within is not None else None
 
 
-__all__ = ["MANUAL", "SCHEDULE_TICK", "START", "group", "of_event", "of_person", "of_timer"]
+__all__ = ["MANUAL", "SCHEDULE_TICK", "START", "group", "of_alarm", "of_event", "of_person", "of_timer"]

@@ -13,21 +13,17 @@ import msgspec
 from eventflow.match import EvaluationError
 from eventflow.model.control import FORWARD, Forward
 from eventflow.model.control import record as engine_record
-from eventflow.model.outcome import DeadLetter
-from eventflow.model.record import Entry, Ref
-from eventflow.route.case import Case, Desk, said
+from eventflow.model.record import Entry
+from eventflow.route.alarms import judge
+from eventflow.route.failing import fail
 from eventflow.route.keep import keep, text_of
+from eventflow.route.opening import open_forward, wanted
 
 if TYPE_CHECKING:
     from eventflow.model.record import Record
+    from eventflow.route.case import Case, Desk
+    from eventflow.route.panel import Look
     from eventflow.route.rules import Rule
-
-
-class _Envelope(msgspec.Struct):
-    data: Forward
-
-
-_DECODE = msgspec.json.Decoder(_Envelope).decode
 
 
 def hand_on(desk: Desk, case: Case) -> None:
@@ -42,16 +38,13 @@ def hand_on(desk: Desk, case: Case) -> None:
     desk.owed.clear()
 
 
-def take(desk: Desk, record: Record) -> None:
+def take(desk: Desk, record: Record, look: Look | None = None) -> None:
     """Keep a forwarded event. Sets `wants` when it was selected by rules that are not in force here yet (W11)."""
-    forward = _DECODE(record.data).data
-    rules = desk.front.rules
-    if forward.catalogue > rules.number:
-        desk.effects.wants = forward.catalogue
+    opened, rules = open_forward(desk.front, record), desk.front.rules
+    if opened is None:
+        desk.effects.wants = wanted(record)
         return
-    data = bytes(forward.event)
-    case = Case(Ref(forward.partition, forward.offset), forward.log_time, data, desk.front.read(data))
-    chosen = frozenset(desk.front.match(case.event).ids) if forward.catalogue < rules.number else None
+    forward, case, chosen = opened
     source = str(forward.partition)
     for name in forward.triggers:
         rule = rules.by_name.get(name)
@@ -63,6 +56,9 @@ def take(desk: Desk, record: Record) -> None:
         offsets[source] = forward.offset
         if chosen is not None and rules.events.index(rule) not in chosen:
             desk.refuse(name, case, "filtered", "filter_false")
+            continue
+        if rule.watch is not None:
+            judge(desk, rule, case, look.items.get(rule) if look is not None else None)
             continue
         _keep(desk, rule, case)
 
@@ -80,14 +76,3 @@ def _keep(desk: Desk, rule: Rule, case: Case) -> None:
         keep(desk, rule, case, key)
     except Exception as error:  # noqa: BLE001 - the other triggers go on (W17)
         fail(desk, rule, case, error)
-
-
-def fail(desk: Desk, rule: Rule, case: Case, error: Exception) -> None:
-    """An exception of one trigger: its dead letter, its refusal (W17)."""
-    desk.refuse(rule.name, case, "matched", "failed", error=said(error))
-    desk.effects.dead.append(
-        DeadLetter(
-            ref=case.ref, log_time=case.log_time, workflow=rule.name[0], trigger=rule.name[1], error=said(error),
-            data=case.data,
-        )
-    )  # fmt: skip

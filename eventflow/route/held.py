@@ -100,6 +100,7 @@ class Held:
             dead=tuple(effects.dead),
         )
 
+            outbox=tuple(effects.outbox),
     def committed(self, commit: Commit, boot: Micros) -> None:
         """The store has it: begin anew."""
         self.last = commit.id

@@ -6,7 +6,7 @@ reaches it; cooldown and limit are tested at their place and charged by a firing
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from eventflow.match import EvaluationError
 from eventflow.match.values import kind_of
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from eventflow.route.case import Case, Desk
     from eventflow.route.rules import Rule
     from eventflow.route.states import KeyState
+
+
+class Fires(Protocol):
+    """What cooldown and limits remember of a key."""
+
+    fired: Micros | None
+    rings: list[list[Micros]]
 
 
 def keep(desk: Desk, rule: Rule, case: Case, key: str | None) -> None:
@@ -58,15 +65,23 @@ def keep(desk: Desk, rule: Rule, case: Case, key: str | None) -> None:
 
 
 def _limit(desk: Desk, rule: Rule, case: Case, state: KeyState, key: str | None) -> None:
-    now, cooldown = state.at, rule.trigger.cooldown
-    if cooldown is not None and state.fired is not None and now < state.fired + cooldown:
-        _refuse(desk, rule, case, state, key, "cooldown", "cooldown", fired=state.fired, cooldown=cooldown)
+    refusal = rests(rule, state, state.at)
+    if refusal is not None:
+        stage, reason, values = refusal
+        _refuse(desk, rule, case, state, key, stage, reason, **values)
         return
+    _fire(desk, rule, case, key, state, state.at)
+
+
+def rests(rule: Rule, state: Fires, now: Micros) -> tuple[str, str, dict[str, Any]] | None:
+    """The stage, reason and values of `cooldown` or `limit`, when one of them says no."""
+    cooldown = rule.trigger.cooldown
+    if cooldown is not None and state.fired is not None and now < state.fired + cooldown:
+        return "cooldown", "cooldown", {"fired": state.fired, "cooldown": cooldown}
     for limit, ring in zip(rule.trigger.limit, state.rings, strict=False):
         if sum(time > now - limit.per for time in ring) >= limit.max:
-            _refuse(desk, rule, case, state, key, "limited", "limit", max=limit.max, per=limit.per)
-            return
-    _fire(desk, rule, case, key, state, now)
+            return "limited", "limit", {"max": limit.max, "per": limit.per}
+    return None
 
 
 def _fire(desk: Desk, rule: Rule, case: Case, key: str | None, state: KeyState | None, now: Micros) -> None:
@@ -80,13 +95,14 @@ def _fire(desk: Desk, rule: Rule, case: Case, key: str | None, state: KeyState |
         _refuse(desk, rule, case, state, key, "inputs_valid", "inputs", error=str(error))
         return
     if state is not None:
-        _charge(rule, state, now)
+        charge(rule, state, now)
         desk.memory.note(state, (case.ref.partition, case.ref.offset, case.log_time, "started", "fired"))
     desk.count(rule.name, "fired")
     desk.effects.firings.append(fired)
 
 
-def _charge(rule: Rule, state: KeyState, now: Micros) -> None:
+def charge(rule: Rule, state: Fires, now: Micros) -> None:
+    """The trigger fires now: that counts for `cooldown` and `limit`."""
     state.fired = now
     limits = rule.trigger.limit
     rings = [*state.rings, *([] for _ in limits)][: len(limits)]

@@ -4,7 +4,8 @@ Memory is a fold over the partition's records (G3). It is kept in the store as n
 writes the slots that changed (W10, W15). `decide` changes it through the methods here and nowhere else, so every change
 is also a dirty slot. Log times come from records; nothing here asks a clock.
 
-Slots: `t␟workflow␟trigger`, `k␟workflow␟trigger␟key`, `d␟workflow␟trigger␟length␟key dedup key`, and those of `seen`.
+Slots: `t␟workflow␟trigger`, `k␟workflow␟trigger␟key`, `d␟workflow␟trigger␟length␟key dedup key`, and those of `seen`
+and of `watched`.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ import msgspec
 
 from eventflow.route.seen import PREFIX, Seen
 from eventflow.route.states import Dedups, KeyState, TriggerState, Verdict
+from eventflow.route.watched import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from eventflow.model.event import Micros
+    from eventflow.route.judged import Judged
 
 Name = tuple[str, str]
 """(workflow, trigger)."""
-Timer = tuple[int, str, str, int]
-"""(effective due, workflow, trigger, due), in the order in which timers fire (W7)."""
+Timer = tuple[int, str, str, str, int]
+"""(effective due, workflow, trigger, key, due), in the order in which timers fire (W7)."""
 
 KEY_LIMIT: Final = 100_000
 NEVER: Final[Micros] = 1 << 62
@@ -40,13 +43,14 @@ _TIME = msgspec.msgpack.Decoder(tuple[int, int])
 class Memory:
     """The memory of one partition."""
 
-    def __init__(self, *, key_limit: int = KEY_LIMIT) -> None:
-        """Remember nothing yet; `key_limit` bounds the keys of one trigger (W15)."""
+    def __init__(self, *, key_limit: int = KEY_LIMIT, guarded: frozenset[Name] | None = frozenset()) -> None:
+        """Remember nothing yet; `key_limit` bounds the keys of one trigger (W15), `guarded` see `Watched`."""
         self.key_limit = key_limit
         self.triggers: dict[Name, TriggerState] = {}
         self.keys: dict[Name, dict[str, KeyState]] = {}
         self.dedups: dict[Name, Dedups] = {}
         self.seen = Seen()
+        self.watched = Watched(guarded=guarded)
         self.timers: list[Timer] = []
         self.due: Micros = NEVER
         """When the first timer is due."""
@@ -67,16 +71,38 @@ class Memory:
         state = self.trigger(name)
         state.next, state.fires = due, fires if due is not None else NEVER
         if due is not None:
-            heapq.heappush(self.timers, (fires, *name, due))
+            heapq.heappush(self.timers, (fires, *name, "", due))
         self._settle_timers()
+
+    def arm(self, one: Judged) -> None:
+        """The alarm of a series has a timer, or has none any more."""
+        due, place = one.alarm.due if one.alarm is not None else 0, (*one.name, one.key)
+        if due == one.armed:
+            return
+        one.armed = due
+        if due:
+            self.watched.armed[place] = one
+            heapq.heappush(self.timers, (due, *place, due))
+        else:
+            self.watched.armed.pop(place, None)
+        self._settle_timers()
+
+    def disarm(self, one: Judged) -> None:
+        """The alarm of a series ends without a word: its trigger is not there any more, or failed."""
+        one.alarm = None
+        self.watched.dirty.add(one)
+        self.arm(one)
 
     def _settle_timers(self) -> None:
         """Drop timers in front that are void: their trigger is gone or has another occurrence now."""
         timers = self.timers
         while timers:
-            fires, workflow, trigger, due = timers[0]
+            fires, workflow, trigger, key, due = timers[0]
+            one = self.watched.armed.get((workflow, trigger, key))
+            if one is not None and one.alarm is not None and one.alarm.due == fires:
+                break
             state = self.triggers.get((workflow, trigger))
-            if state is not None and state.next == due and state.fires == fires:
+            if not key and state is not None and state.next == due and state.fires == fires:
                 break
             heapq.heappop(timers)
         self.due = timers[0][0] if timers else NEVER
@@ -87,6 +113,7 @@ class Memory:
         dedups = self.dedups.pop(name, None)
         if dedups is not None:
             self._dirty.update(("d", *name, *pair) for pair in dedups.times)
+        self.watched.forget(name)
         if whole:
             self.triggers.pop(name, None)
             self._settle_timers()
@@ -165,7 +192,7 @@ class Memory:
         """The slots that changed since the last call; None for those that are gone."""
         slots = {_slot_name(slot): self._slot(slot) for slot in sorted(self._dirty)}
         self._dirty.clear()
-        return slots | self.seen.dump()
+        return slots | self.seen.dump() | self.watched.dump()
 
     def _slot(self, slot: tuple[str, ...]) -> bytes | None:
         kind, name = slot[0], (slot[1], slot[2])
@@ -181,7 +208,9 @@ class Memory:
     def load(self, slots: Mapping[str, bytes]) -> None:
         """Take over what `dump` wrote."""
         self.seen.load(slots)
-        found = [(name.split(_SEP), data) for name, data in slots.items() if not name.startswith(PREFIX)]
+        self.watched.load(slots)
+        mine = ("t" + _SEP, "k" + _SEP, "d" + _SEP)
+        found = [(name.split(_SEP), data) for name, data in slots.items() if name.startswith(mine)]
         for slot, data in found:
             name = (slot[1], slot[2])
             if slot[0] == "t":
@@ -194,7 +223,8 @@ class Memory:
         self.keys = {name: dict(sorted(keys.items(), key=_by_touch)) for name, keys in self.keys.items()}
         for dedups in self.dedups.values():
             dedups.times = dict(sorted(dedups.times.items(), key=lambda item: item[1][1]))
-        self.timers = [(s.fires, *name, s.next) for name, s in self.triggers.items() if s.next is not None]
+        self.timers = [(s.fires, *name, "", s.next) for name, s in self.triggers.items() if s.next is not None]
+        self.timers += [(one.alarm.due, *at, one.alarm.due) for at, one in self.watched.armed.items() if one.alarm]
         heapq.heapify(self.timers)
         self._settle_timers()
 
@@ -205,7 +235,7 @@ class Memory:
             image |= {_SEP.join(("k", *name, key)): _PACK(state) for key, state in keys.items()}
         for name, dedups in self.dedups.items():
             image |= {_slot_name(("d", *name, *pair)): _PACK(time) for pair, time in dedups.times.items()}
-        return image | {PREFIX: self.seen.image()}
+        return image | dict(self.watched.image()) | {PREFIX: self.seen.image()}
 
 
 def _slot_name(slot: tuple[str, ...]) -> str:

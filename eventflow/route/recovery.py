@@ -12,6 +12,7 @@ import msgspec
 from eventflow.errors import PartitionHalted
 from eventflow.model.record import Position, Ref, mark_of
 from eventflow.route.decide import decide
+from eventflow.route.fitting import pieces
 from eventflow.route.held import Held
 from eventflow.route.memory import Memory
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from eventflow.model.commit import Recalled
     from eventflow.plugin.bus import Bus, Subscription
+    from eventflow.route.fitting import Fits
     from eventflow.route.rules import Front
 
 
@@ -29,14 +31,19 @@ async def recover(
     recalled: Recalled,
     partition: int,
     front_of: Callable[[int], Awaitable[Front]],
+    fits: Fits,
+    guarded: frozenset[tuple[str, str]] = frozenset(),
 ) -> Held:
-    """The partition with the memory of its position; the subscription stands there. Raises `PartitionHalted`."""
+    """The partition with the memory of its position; the subscription stands there.
+
+    Raises `PartitionHalted`, and `Spoiled` for a detector that is to be `guarded`.
+    """
     recalled = await _verified(bus, recalled, partition)
     front = await front_of(recalled.catalogue)
-    memory = Memory()
+    memory = Memory(guarded=guarded)
     memory.load(recalled.slots)
     held = Held(partition, bus.partitions, recalled, memory, front)
-    await _catch_up(bus, subscription, held, recalled.memory_at.offset)
+    await _catch_up(bus, subscription, held, recalled.memory_at.offset, fits)
     subscription.rewind(partition, held.stored.offset)
     return held
 
@@ -68,7 +75,7 @@ def _moved(recalled: Recalled, start: int) -> Recalled:
     return msgspec.structs.replace(recalled, position=Position(start), memory_at=Position(start))
 
 
-async def _catch_up(bus: Bus, subscription: Subscription, held: Held, at: int) -> None:
+async def _catch_up(bus: Bus, subscription: Subscription, held: Held, at: int, fits: Fits) -> None:
     """Decide from `at` to the position for memory only, cutting exactly there."""
     end, partition = held.stored.offset, held.partition
     if at >= end:
@@ -82,5 +89,8 @@ async def _catch_up(bus: Bus, subscription: Subscription, held: Held, at: int) -
                 f"router[{partition}] must read {at} to {end} again, but the log ends at {bounds.end}; restore it"
             )
         records = [record for record in batch.records if record.offset < end]
-        decide(records, held.memory, held.front, partition=partition, partitions=held.partitions)
+        for piece in pieces(records, held.front.rules):
+            if piece and held.front.rules.trained:
+                await fits.ready(partition, held.memory, held.front.rules, piece[-1].log_time)
+            decide(piece, held.memory, held.front, partition=partition, partitions=held.partitions)
         at = batch.end

@@ -17,13 +17,17 @@ from eventflow.errors import Fenced, PartitionHalted
 from eventflow.model.control import HALTED
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
+from eventflow.route.alarms import SAID
 from eventflow.route.careful import TRIES, Marks
 from eventflow.route.catalogues import Catalogues
+from eventflow.route.fitting import Fits, InProcess, pieces
+from eventflow.route.panel import Spoiled
 from eventflow.route.patience import Patient
 from eventflow.route.recovery import recover
 from eventflow.route.sampling import Sampling
-from eventflow.route.takeover import take_over
+from eventflow.route.takeover import stale, take_over
 from eventflow.route.ticks import Ticker
+from eventflow.route.watching import Find, no_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from eventflow.model.record import Batch, Record
     from eventflow.plugin.bus import Bus, Subscription
     from eventflow.plugin.store import Admitted, Ledger
+    from eventflow.route.fitting import Fitter
     from eventflow.route.held import Held
     from eventflow.route.states import Verdict
 
@@ -65,13 +70,20 @@ class Router:
         group: str = "router",
         zone: str = "UTC",
         on_commit: Callable[[Commit, Admitted], object] | None = None,
+        detectors: Find = no_types,
+        fitter: Fitter | None = None,
     ) -> None:
-        """Read `bus` as `group`, commit to `store`; `on_commit` hears of every commit (to wake an executor)."""
+        """Read `bus` as `group`, commit to `store`; `on_commit` hears of every commit (to wake an executor).
+
+        `detectors` knows detector types, `fitter` makes their models (None: on the spot).
+        """
         self._bus = bus
         self._store = store
         self._group = group
         self._on_commit = on_commit
-        self._catalogues = Catalogues(store, zone)
+        self._catalogues = Catalogues(store, zone, detectors)
+        self.fits = Fits(fitter if fitter is not None else InProcess(detectors))
+        self._guarded: frozenset[tuple[str, str]] = frozenset()
         self._patient = Patient(bus, store)
         self._ticker = Ticker(bus, self._patient)
         self._marks = Marks(self._patient)
@@ -142,6 +154,8 @@ class Router:
             state = held.memory.keys.get((workflow, trigger), {}).get(key)
             found += state.verdicts if state is not None else []
         return found
+            one = held.memory.watched.series.get((workflow, trigger), {}).get(key)
+            found += [(p, o, at, *SAID[code]) for p, o, at, code, _, _ in one.notes()] if one is not None else []
 
     def wake(self) -> None:
         """Look at the catalogue and the deadlines soon: something was activated, or a deadline set."""
@@ -167,6 +181,7 @@ class Router:
         finally:
             await self._subscription.close()
 
+            await self.fits.close()
     async def _turn(self, subscription: Subscription) -> None:
         """One look around and at most one batch."""
         await self._assign(subscription)
@@ -197,7 +212,8 @@ class Router:
         if held.offset < held.careful_until:
             await self._take_alone(held, records)
             return
-        held.decide(records)
+        if not await self._decide(held, records):
+            return
         self._sampling.look(held.front.rules, records, ports.boot())
         if held.effects.wants:
             subscription.rewind(batch.partition, held.offset)
@@ -206,6 +222,29 @@ class Router:
             await self._commit(held, checkpoint=self._checkpoint_due(held))
 
     async def _begin(self, held: Held) -> None:
+    async def _decide(self, held: Held, records: Sequence[Record]) -> bool:
+        """Decide records, waiting for models that are due; false when a detector failed and all is to be read again."""
+        rules = held.front.rules
+        try:
+            for piece in pieces(records, rules):
+                if rules.trained and piece:
+                    await self.fits.ready(held.partition, held.memory, rules, piece[-1].log_time)
+                held.decide(piece)
+                if rules.trained:
+                    self.fits.ask(held.partition, held.memory, rules)
+                if held.effects.wants:
+                    break
+        except Spoiled as error:
+            await self._spoiled(held.partition, error)
+            return False
+        return True
+
+    async def _spoiled(self, partition: int, error: Spoiled) -> None:
+        """A detector raised with rows half learned: recover, and from now on give it its rows one by one (W17)."""
+        log.warning("route.detector_failed", workflow=error.name[0], trigger=error.name[1], error=str(error))
+        self._guarded |= {error.name}
+        await self._recover(partition)
+
         """Before the first record that this process takes of a partition: see whether others died here (W17)."""
         if await self._marks.died(held.partition, held.memory_at.offset):
             held.careful_until = (await self._bus.bounds(held.partition)).end
@@ -219,8 +258,8 @@ class Router:
         for record in records:
             if await self._marks.tries(held.partition, held.memory_at.offset) >= TRIES:
                 held.bury(record, "the process died three times while this record was being decided")
-            else:
-                held.decide([record])
+            elif not await self._decide(held, [record]):
+                return
             if held.effects.wants:
                 self._subscription.rewind(held.partition, held.offset)
                 await self._reload()
@@ -243,12 +282,21 @@ class Router:
         self._held.pop(partition, None)
         try:
             recalled = await self._store.recall(partition)
-            held = await recover(self._bus, self._subscription, recalled, partition, self._catalogues.front)
+            held = await recover(
+                self._bus, self._subscription, recalled, partition, self._catalogues.front, self.fits, self._guarded
+            )
         except PartitionHalted as error:
             await self._leave(partition, str(error))
             return
         self._held[partition] = held
-        if held.front.rules.number < self._catalogues.newest or not recalled.last:
+        except Spoiled as error:
+            await self._spoiled(partition, error)
+            return
+        if (
+            held.front.rules.number < self._catalogues.newest
+            or not recalled.last
+            or stale(held.memory, held.front.rules)
+        ):
             await self._take_over(held)
 
     async def _halt(self, error: PartitionHalted, sick: int | None = None) -> None:

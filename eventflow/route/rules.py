@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from eventflow.errors import ComponentError
 from eventflow.match import Env, ExpressionError, Index, compile, template  # noqa: A004 - the door's word
 from eventflow.match.waits import split
 from eventflow.model.control import HALTED, LAG
 from eventflow.model.identity import digest, partition_of
 from eventflow.model.record import CONTROL
 from eventflow.model.workflow import Action, Catalogue, Loop, Match, Parallel, Selector, Step, Trigger, Workflow, decode
+from eventflow.route.judge import SILENT
 from eventflow.route.selection import entry
+from eventflow.route.watching import WEEK, Find, Watch, no_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from eventflow import match
     from eventflow.match import Program
+    from eventflow.model.detection import Condition
     from eventflow.model.event import Micros
 
 ALARMS: Final = (LAG, HALTED)
@@ -39,11 +43,11 @@ class Rule:
 
     __slots__ = (
         "dedup", "definition", "group", "idle", "inputs", "is_constant", "key", "name", "salt", "state", "stateful",
-        "trigger", "whole", "workflow",
+        "trigger", "watch", "whole", "workflow",
     )  # fmt: skip
 
-    def __init__(self, definition: str, workflow: Workflow, trigger: Trigger) -> None:
-        """Compile the trigger. Raises `ExpressionError`."""
+    def __init__(self, definition: str, workflow: Workflow, trigger: Trigger, find: Find = no_types) -> None:
+        """Compile the trigger; `find` knows detector types. Raises `ExpressionError`, `ComponentError`."""
         self.name = (workflow.id, trigger.id)
         self.definition = definition
         self.workflow = workflow
@@ -57,9 +61,12 @@ class Rule:
         self.is_constant = self.inputs.is_constant and workflow.concurrency.group is None
         read = self.inputs.paths | self.group.paths
         self.whole = any(path[0] == "events" or path in _LARGE for path in read)
-        self.state = _state_of(trigger)
+        self.watch = Watch(self.name, trigger, workflow.vars, find) if trigger.condition is not None else None
+        self.state = _state_of(trigger, find)
         self.salt = digest((*self.name, self.state), 16)
         self.idle = max(_DAY, trigger.cooldown or 0, *(limit.per for limit in trigger.limit)) + 1
+        if trigger.condition is not None:
+            self.idle = max(self.idle, _lasts(trigger.condition))
 
     @property
     def paths(self) -> Iterator[tuple[str, ...]]:
@@ -68,6 +75,10 @@ class Rule:
             yield from self.inputs.paths | self.group.paths
         for program in (self.key, self.dedup):
             if program is not None:
+                yield from program.paths
+        if self.watch is not None:
+            yield ("event", "time")
+            for program in self.watch.programs:
                 yield from program.paths
 
     @property
@@ -101,8 +112,9 @@ class Started:
 class Rules:
     """The triggers of one catalogue."""
 
-    def __init__(self, catalogue: Catalogue, zone: str = "UTC") -> None:
-        """Compile everything; what does not compile is left out and named in `broken`."""
+    def __init__(self, catalogue: Catalogue, zone: str = "UTC", find: Find = no_types) -> None:
+        """Compile everything; what does not compile is left out and named in `broken`. `find` knows detector types."""
+        self.find = find
         self.number = catalogue.number
         self.zone = zone
         self.workflows: dict[str, Started] = {}
@@ -113,6 +125,10 @@ class Rules:
         self.events: list[Rule] = []
         self.entries: list[match.Selector] = []
         self.schedules: list[Rule] = []
+        self.watches: list[Rule] = []
+        """The condition triggers, which are among `events` too."""
+        self.trained: list[Rule] = []
+        """Those of them whose models are made elsewhere."""
         for workflow_id in sorted(catalogue.workflows):
             self._add(catalogue.workflows[workflow_id])
 
@@ -123,19 +139,23 @@ class Rules:
         except ExpressionError as error:
             self.broken[workflow.id, ""] = str(error)
         for trigger in workflow.triggers:
-            self.known[workflow.id, trigger.id] = _state_of(trigger)
+            self.known[workflow.id, trigger.id] = _state_of(trigger, self.find)
             if not (workflow.enabled and trigger.enabled):
                 continue
             try:
                 self._add_trigger(definition, workflow, trigger)
-            except ExpressionError as error:
+            except (ExpressionError, ComponentError) as error:
                 self.broken[workflow.id, trigger.id] = str(error)
 
     def _add_trigger(self, definition: str, workflow: Workflow, trigger: Trigger) -> None:
-        rule = Rule(definition, workflow, trigger)
+        rule = Rule(definition, workflow, trigger, self.find)
         if trigger.schedule is None:
             self.entries.append(entry(len(self.events), trigger.selector or Selector(), workflow.vars))
             self.events.append(rule)
+            if rule.watch is not None:
+                self.watches.append(rule)
+                if rule.watch.trained:
+                    self.trained.append(rule)
         else:
             self.schedules.append(rule)
         self.by_name[rule.name] = rule
@@ -159,6 +179,8 @@ class Waits:
     def __init__(self, definitions: Mapping[str, bytes]) -> None:
         """Compile the waits of these definitions (hash → text); what cannot be read or compiled is left out."""
         self.hashes = frozenset(definitions)
+        self.number = 0
+        """The newest catalogue whose waits these are."""
         self.all: list[Waiting] = []
         self.entries: list[match.Selector] = []
         for hash_ in sorted(definitions):
@@ -238,9 +260,24 @@ def _line(name: str, values: Any) -> Match:
     return Match(path, tuple(values) if isinstance(values, list) else (values,), name.endswith("_ignore"))
 
 
-def _state_of(trigger: Trigger) -> str:
-    text = msgspec.json.encode((trigger.selector, trigger.key, trigger.schedule), order="deterministic")
-    return digest((text.decode(),), 8).hex()
+def _state_of(trigger: Trigger, find: Find) -> str:
+    text = msgspec.json.encode((trigger.selector, trigger.key, trigger.schedule), order="deterministic").decode()
+    if trigger.condition is None:
+        return digest((text,), 8).hex()
+    spec, version = trigger.condition.detector, 0
+    with contextlib.suppress(ComponentError):
+        version = find(spec.type).version
+    judged = (
+        trigger.condition.value, spec.type, version, spec.config, spec.group, spec.per_key, spec.features, spec.missing,
+    )  # fmt: skip
+    return digest((text, msgspec.json.encode(judged, order="deterministic").decode()), 8).hex()
+
+
+def _lasts(condition: Condition) -> Micros:
+    """How long a series is remembered that sends nothing: longer than any alarm of it can stay open."""
+    judging = condition.detector.judging
+    held = max(condition.for_ or 0, condition.clear_for or 0) + 2 * SILENT
+    return max(WEEK, held, judging.memory or 0, judging.quiet or 0, judging.at_most.per if judging.at_most else 0) + 1
 
 
 def env_of(workflow: Workflow) -> Env:

@@ -51,9 +51,13 @@ class _Head(msgspec.Struct):
 class Seen:
     """Remember identities. One `Seen` serves all triggers of a partition."""
 
-    def __init__(self, bound: int = 16_000_000) -> None:
-        """Remember at most about `bound` identities; beyond that the oldest three hours are forgotten first."""
+    def __init__(self, bound: int = 16_000_000, prefix: str = PREFIX) -> None:
+        """Remember at most about `bound` identities; beyond that the oldest three hours are forgotten first.
+
+        The names of its rows begin with `prefix`.
+        """
         self.bound = bound
+        self._prefix = prefix
         self._head = _Head()
         self._written = b""
         self._tables: list[array[int] | None] = [None] * SHARDS
@@ -149,8 +153,8 @@ class Seen:
 
     def _clear(self) -> None:
         """Forget everything, and remember which rows must go."""
-        self._gone.update(f"{PREFIX}base/{shard}" for shard in self._stored)
-        self._gone.update(f"{PREFIX}delta/{row:012d}" for row in self._deltas)
+        self._gone.update(f"{self._prefix}base/{shard}" for shard in self._stored)
+        self._gone.update(f"{self._prefix}delta/{row:012d}" for row in self._deltas)
         self._stored.clear()
         self._deltas.clear()
         self._bases.clear()
@@ -211,7 +215,7 @@ class Seen:
 
     def load(self, slots: Mapping[str, bytes]) -> None:
         """Take over rows as `dump` wrote them; other slots are ignored. Nothing is decoded but the head."""
-        rows = {name.removeprefix(PREFIX): row for name, row in slots.items() if name.startswith(PREFIX)}
+        rows = {name.removeprefix(self._prefix): row for name, row in slots.items() if name.startswith(self._prefix)}
         if "head" not in rows:
             return
         self._written = rows.pop("head")
@@ -234,7 +238,7 @@ class Seen:
         head = self._head
         if self._new:
             row = _delta(self._new_shards, self._new)
-            slots[f"{PREFIX}delta/{head.row:012d}"] = row
+            slots[f"{self._prefix}delta/{head.row:012d}"] = row
             self._deltas[head.row] = memoryview(row)
             head.row += 1
             head.fresh += len(self._new)
@@ -247,7 +251,7 @@ class Seen:
             self._rewrite(slots)
         encoded = msgspec.msgpack.encode(head)
         if encoded != self._written and head.unit:
-            slots[PREFIX + "head"] = self._written = encoded
+            slots[self._prefix + "head"] = self._written = encoded
         return slots
 
     def _rewrite(self, slots: dict[str, bytes | None]) -> None:
@@ -260,13 +264,13 @@ class Seen:
                 continue
             table = self._rebuild(shard)
             self._stored.add(shard)
-            slots[f"{PREFIX}base/{shard}"] = _little(table)
+            slots[f"{self._prefix}base/{shard}"] = _little(table)
         head.round_at += _ROUND
         if head.round_at >= SHARDS:
             head.round_at = -1
             for row in [row for row in self._deltas if row < head.round_row]:
                 del self._deltas[row]
-                slots[f"{PREFIX}delta/{row:012d}"] = None
+                slots[f"{self._prefix}delta/{row:012d}"] = None
 
     def image(self) -> bytes:
         """All that is remembered, in a form that tells nothing of when checkpoints were made."""

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from eventflow.route.rules import Rules
 
 
+def stale(memory: Memory, rules: Rules) -> bool:
+    """Whether a detector type writes another version than the one whose memory this is (after an upgrade)."""
+    return any(rule.name in memory.triggers and memory.triggers[rule.name].rule != rule.state for rule in rules.watches)
+
+
 def take_over(memory: Memory, rules: Rules, *, partition: int, partitions: int, now: Micros, wall: Micros) -> None:
     """Change memory to what `rules` want.
 

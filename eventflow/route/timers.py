@@ -10,13 +10,16 @@ from eventflow.match import EvaluationError
 from eventflow.model.control import Tick
 from eventflow.model.record import Ref
 from eventflow.route import schedule
-from eventflow.route.case import Desk, said
+from eventflow.route.alarms import ring
+from eventflow.route.case import Case, Desk, said
+from eventflow.route.failing import fail
 from eventflow.route.firing import of_timer
 from eventflow.route.inputs import BadInputs
 
 if TYPE_CHECKING:
     from eventflow.model.event import Micros
     from eventflow.model.record import Record
+    from eventflow.route.judged import Judged
     from eventflow.route.rules import Rule
 
 
@@ -31,12 +34,28 @@ def fire_timers(desk: Desk, record: Record, now: Micros) -> None:
     """Fire every timer due before `now`, in the order (due, workflow, trigger, key)."""
     memory = desk.memory
     while memory.due < now:
-        _, workflow, trigger, due = memory.timers[0]
+        fires, workflow, trigger, key, due = memory.timers[0]
         rule = desk.front.rules.by_name.get((workflow, trigger))
+        one = memory.watched.armed.get((workflow, trigger, key))
+        if one is not None and one.armed == fires:
+            _ring(desk, rule, one, record, fires)
+            continue
         if rule is None or rule.trigger.schedule is None:
             memory.set_timer((workflow, trigger), None, 0)
             continue
         _fire(desk, rule, record, due, now)
+
+
+def _ring(desk: Desk, rule: Rule | None, one: Judged, record: Record, due: Micros) -> None:
+    """A timer of an alarm; one whose trigger does not run any more is put off the heap."""
+    if rule is None or rule.watch is None:
+        desk.memory.disarm(one)
+        return
+    try:
+        ring(desk, rule, one, record, due)
+    except Exception as error:  # noqa: BLE001 - other timers and triggers go on (W17)
+        desk.memory.disarm(one)
+        fail(desk, rule, Case(record.ref, record.log_time, record.data, {}), error)
 
 
 def fire_schedules(desk: Desk, record: Record) -> None:
