@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import structlog
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from eventflow.plugin import Action, Attempt
 
@@ -22,9 +22,9 @@ class DebugLog(Action):
         """What `with` holds."""
 
         model_config = ConfigDict(extra="forbid")
-        message: str = ""
-        data: Any = None
-        level: Literal["debug", "info", "warning", "error"] = "info"
+        message: str = Field("", description="the line")
+        data: Any = Field(None, description="any value beside it")
+        level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much it matters")
 
     async def run(self, inputs: Any, attempt: Attempt) -> dict[str, Any]:
         """Log it, named by run and step."""

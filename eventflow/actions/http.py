@@ -41,15 +41,21 @@ class HttpRequest(Action):
         """What `with` holds."""
 
         model_config = ConfigDict(extra="forbid", populate_by_name=True)
-        method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
-        url: str
-        query: dict[str, Any] = {}
-        headers: dict[str, Any] = {}
-        json_: Any = Field(default=None, alias="json")
-        body: str | None = None
-        auth: str | dict[str, Any] | None = None
-        sign: str | None = None
-        expect: list[int] | None = None
+        method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
+            "GET", description="the verb"
+        )
+        url: str = Field(description="where to; what may be reached is in the settings: egress.allow")
+        query: dict[str, Any] = Field({}, description="parameters that are added to the URL")
+        headers: dict[str, Any] = Field(
+            {}, description="headers beside `Idempotency-Key` and `traceparent`, which are sent"
+        )
+        json_: Any = Field(default=None, alias="json", description="what is sent, as JSON")
+        body: str | None = Field(None, description="what is sent, as it is; not beside `json`")
+        auth: str | dict[str, Any] | None = Field(
+            None, description="a bearer token, or `{bearer: …}`, or `{username: …, password: …}`"
+        )
+        sign: str | None = Field(None, description="a secret by which the request is signed (Standard Webhooks)")
+        expect: list[int] | None = Field(None, description="statuses that are no error; without it 200 to 299")
 
         @model_validator(mode="after")
         def one_body(self) -> HttpRequest.Inputs:

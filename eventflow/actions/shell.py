@@ -41,10 +41,12 @@ class ShellRun(Action):
         """What `with` holds."""
 
         model_config = ConfigDict(extra="forbid")
-        argv: list[str] = Field(min_length=1)
-        cwd: str | None = None
-        env: dict[str, str] = {}
-        parse: Literal["text", "json"] = "text"
+        argv: list[str] = Field(min_length=1, description="program and arguments; the program must be in `shell.allow`")
+        cwd: str | None = Field(
+            None, description="where to run, below the working directory of actions; else a fresh one"
+        )
+        env: dict[str, str] = Field({}, description="environment; values of events belong here, not into program text")
+        parse: Literal["text", "json"] = Field("text", description="`json`: what it prints is also given as `json`")
 
     async def run(self, inputs: Any, attempt: Attempt) -> dict[str, Any]:
         """Start it, wait for it, read what it says."""
