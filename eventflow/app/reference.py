@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from eventflow.catalog.fields import Shape
 
-_NOTHING: Final = (None, "", {}, [])
+_NOTHING: Final[tuple[Any, ...]] = (None, "", {}, [])
 _HEAD: Final = (
     "# Actions",
     "",
@@ -31,9 +31,9 @@ _HEAD: Final = (
     "",
     "What a step can do: `uses` names the action, `with` holds its inputs, `steps.<name>.outputs` what came of it.",
     "Every value of `with` may be text with `${{ }}`. It is checked when the document is read, as far as it is known",
-    "then, and again before each call. *Idempotent* actions are tried again after a failure and repeated after a crash,",
-    "with the same key for every try; the others only where the step says `retry`. `eventflow components` also lists",
-    "the actions of installed plugins.",
+    "then, and again before each call. *Idempotent* actions are tried again after a failure and repeated after a",
+    "crash, with the same key for every try; the others only where the step says `retry`. `eventflow components` also",
+    "lists the actions of installed plugins.",
     "",
 )
 
