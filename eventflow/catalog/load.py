@@ -156,10 +156,10 @@ class _Loading:
         self.detectors: dict[str, DetectorSpec | None] = {}
 
     def detector(self, file: Path, path: str) -> None:
-        self.count += 1
         data = self.content(file)
         spec = None
         if data is not None:
+            self.count += 1
             problems, spec = read_detector(data, file=shown(file), known=self.known)
             self.problems += problems
         self.detectors[path] = spec
@@ -211,7 +211,9 @@ class _Loading:
                 return opened.read(SIZE + 1)
         except OSError as error:
             doc = Document(shown(file))
-            doc.report("E100", (1, 1), f"cannot be read: {error.strerror or error}")
+            self.count += 1
+            why = (error.strerror or str(error)).lower()
+            doc.report("E100", (1, 1), f"the file cannot be read: {why}", "look at its permissions and where it leads")
             self.problems += doc.problems
             return None
 

@@ -36,7 +36,8 @@ class _Stop(Exception):
 def decode(doc: Document, data: bytes) -> bool:
     """Make the bytes the document's text; false, with the problem noted, where they are no text for YAML."""
     if len(data) > SIZE:
-        doc.report("E110", (1, 1), f"the file has {len(data):,} bytes, at most {SIZE:,} are read", "split it")
+        said = f"the file has more than {SIZE:,} bytes"
+        doc.report("E110", (1, 1), said, "split it; what several workflows share goes into one that they run")
         return False
     try:
         doc.text = data.decode("utf-8-sig")
