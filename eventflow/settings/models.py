@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from eventflow.catalog.spelling import did_you_mean
+from eventflow.plugin.registry import modules
 from eventflow.settings.secret import Secret
 from eventflow.settings.values import Duration, Listening, Paths, SettingsPath, Size, Texts
 
@@ -105,7 +107,7 @@ class BusSettings(Model):
 class Auth(Model):
     """Who may send to a source. What is left open is the source type's own choice."""
 
-    scheme: Literal["bearer", "hmac", "standard-webhooks", "none"] | None = Field(
+    scheme: Literal["bearer", "basic", "hmac", "standard-webhooks", "none"] | None = Field(
         None, description="how the sender shows that it may"
     )
     header: str | None = Field(
@@ -145,6 +147,15 @@ class SourceSettings(Model):
     )
     rate: int | None = Field(None, ge=1, description="events a second from this source; above it 429")
     config: dict[str, Any] = Field({}, description="the source type's own settings")
+
+    @field_validator("type")
+    @classmethod
+    def _known_type(cls, value: str) -> str:
+        known = sorted(modules("source"))
+        if value not in known:
+            advice = did_you_mean(value, known) or f"there are: {', '.join(known)}"
+            raise ValueError(f"there is no source type {value!r}; {advice}")
+        return value
 
     @model_validator(mode="before")
     @classmethod

@@ -12,30 +12,22 @@ Settings (what `sources.<name>` in the settings file holds):
     config:
       type: com.example.order          # CloudEvents type of its events; default `webhook.<name>`
       id: X-Delivery-Id                # header that names the delivery; default Idempotency-Key or webhook-id, if sent
-
-Standard Webhooks is implemented from its specification (version 1): `webhook-signature` holds signatures separated by
-spaces, `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`; a secret `whsec_…` is base64.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from eventflow.errors import Refused, SettingsError
 from eventflow.plugin import Delivery, Draft, Source, SourceContext
+from eventflow.plugin.toolkit.signatures import TOLERANCE, hmac_holds, standard_holds, standard_key, token_holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-MICROS = 1_000_000
-TOLERANCE = 300 * MICROS
 ID_HEADERS = ("idempotency-key", "webhook-id")
-MOST_SIGNATURES = 10
 _syntax: Final = msgspec.json.Decoder(msgspec.Raw).decode
 """Checks the syntax to the end and leaves the values alone."""
 _TEXTUAL: Final = ("text/", "application/xml", "application/yaml", "application/x-www-form-urlencoded")
@@ -85,7 +77,6 @@ class Webhook(Source):
             raise SettingsError(f"{where}.auth.secrets is missing; write secrets: [env:NAME], or scheme: none")
         self._is_authentic = verifiers[self._auth.scheme]
         self._header = self._auth.header.lower()
-        self._prefix = self._auth.prefix
         self._secrets = list(context.secrets)
         if self._auth.scheme == "standard-webhooks":
             self._secrets = [_standard_secret(secret, where) for secret in context.secrets]
@@ -98,40 +89,16 @@ class Webhook(Source):
             raise Refused(401, "signature", "the credentials or the signature are missing or wrong")
 
     def _bearer(self, delivery: Delivery) -> bool:
-        header = self._header or "authorization"
-        given = delivery.headers.get(header, "")
-        if header in delivery.repeated:
-            return False
-        if header == "authorization":
-            scheme, _, given = given.partition(" ")
-            if scheme.lower() != "bearer":
-                return False
-        return _any_equal(_bytes(given.strip()), self._secrets)
+        return token_holds(delivery, self._header or "authorization", self._secrets)
 
     def _hmac(self, delivery: Delivery) -> bool:
-        given = delivery.headers.get(self._header)
-        if given is None or self._header in delivery.repeated or not given.startswith(self._prefix):
-            return False
-        signature = _unwritten(given[len(self._prefix) :].strip(), self._auth.encoding)
-        if signature is None:
-            return False
-        wanted = [hmac.digest(secret, delivery.body, self._auth.algorithm) for secret in self._secrets]
-        return _any_equal(signature, wanted)
+        auth = self._auth
+        return hmac_holds(
+            delivery, self._header, self._secrets, prefix=auth.prefix, encoding=auth.encoding, algorithm=auth.algorithm
+        )
 
     def _standard(self, delivery: Delivery) -> bool:
-        names = ("webhook-id", "webhook-timestamp", "webhook-signature")
-        id_, stamp, signatures = (delivery.headers.get(name, "") for name in names)
-        if not (id_ and stamp and signatures) or delivery.repeated.intersection(names):
-            return False
-        if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
-            return False
-        if abs(int(stamp) * MICROS - delivery.received) > self._auth.tolerance:
-            return False
-        signed = _bytes(f"{id_}.{stamp}.") + delivery.body
-        wanted = [hmac.digest(secret, signed, "sha256") for secret in self._secrets]
-        given = [part[3:] for part in signatures.split(" ")[:MOST_SIGNATURES] if part.startswith("v1,")]
-        found = [_unwritten(text, "base64") for text in given]
-        return sum(_any_equal(signature, wanted) for signature in found if signature is not None) > 0
+        return standard_holds(delivery, self._secrets, self._auth.tolerance)
 
     def read(self, delivery: Delivery) -> Sequence[Draft]:
         """One event; its data is the body as its content type says."""
@@ -173,32 +140,7 @@ def _json(body: bytes) -> msgspec.Raw:
 
 
 def _standard_secret(secret: bytes, where: str) -> bytes:
-    if not secret.startswith(b"whsec_"):
-        return secret
-    found = _unwritten(secret[6:].decode("latin-1"), "base64")
+    found = standard_key(secret)
     if found is None:
         raise SettingsError(f"{where}.auth.secrets: what follows whsec_ is not base64")
     return found
-
-
-def _unwritten(text: str, encoding: str) -> bytes | None:
-    """The bytes of a written signature; None for what is none. Only the canonical spelling counts."""
-    try:
-        if encoding == "hex":
-            return binascii.unhexlify(text)
-        found = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return found if base64.b64encode(found).decode() == text else None
-
-
-def _any_equal(given: bytes, wanted: Sequence[bytes]) -> bool:
-    """All are compared, each in constant time, so that the time tells nothing of which or how far."""
-    equal = 0
-    for one in wanted:
-        equal += hmac.compare_digest(given, one)
-    return equal > 0
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

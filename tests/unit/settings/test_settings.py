@@ -111,14 +111,15 @@ def test_relative_paths_count_from_the_file(tmp_path):
         ),
         ("sources: {Git Hub: {type: webhook}}\n", "F:1:20: sources.Git Hub: names are lower-case letters, digits, _"),
         ("sources: {a: {type: webhook}}\n", "F:1:14: sources.a needs auth: {scheme: bearer, hmac or standard-"),
+        ("sources: {a: {type: webhok}}\n", "F:1:21: sources.a.type: there is no source type 'webhok'; did you mean 'w"),
         (SOURCE % "scheme: hmac, secrets: [env:X]", "F:1:36: sources.a.auth: scheme hmac needs header: the name of"),
         (SOURCE % "scheme: bearer", "F:1:36: sources.a.auth: scheme bearer needs secrets: [env:NAME] or [file:PATH]"),
         ("workflows: [nowhere]\n", "F:1:12: workflows: there is no folder"),
         ("shell: {allow: 5}\n", "F:1:16: shell.allow: "),
-        ("sources: {a: {type: x, path: /events}}\n", "F:1:30: sources.a.path: /events is the door for CloudEvents"),
+        ("sources: {a: {type: github, path: /events}}\n", "F:1:35: sources.a.path: /events is the door for CloudEvents"),
         (
-            "sources: {a: {type: x, path: /in/b}, b: {type: x}}\n",
-            "F:1:41: sources.b.path: /in/b is already the path of a",
+            "sources: {a: {type: github, path: /in/b}, b: {type: github}}\n",
+            "F:1:46: sources.b.path: /in/b is already the path of a",
         ),
     ],
 )
