@@ -50,7 +50,8 @@ def _of_settings(settings: Settings) -> Loaded:
         problem for problem in loaded.problems
         if problem.severity == "error" or not any(Path(problem.file).resolve().is_relative_to(one) for one in shipped)
     ]  # fmt: skip
-    return msgspec.structs.replace(loaded, problems=told)
+    others = sum(1 for place in shipped for _ in catalog.documents(place))
+    return msgspec.structs.replace(loaded, problems=told, count=loaded.count - others)
 
 
 def _under(path: Path, roots: list[Path]) -> Iterator[tuple[Path, str]]:
