@@ -116,7 +116,7 @@ def test_relative_paths_count_from_the_file(tmp_path):
         (SOURCE % "scheme: bearer", "F:1:36: sources.a.auth: scheme bearer needs secrets: [env:NAME] or [file:PATH]"),
         ("workflows: [nowhere]\n", "F:1:12: workflows: there is no folder"),
         ("shell: {allow: 5}\n", "F:1:16: shell.allow: "),
-        ("sources: {a: {type: github, path: /events}}\n", "F:1:35: sources.a.path: /events is the door for CloudEvents"),
+        ("sources: {a: {type: github, path: /events}}\n", "F:1:35: sources.a.path: /events is the door"),
         (
             "sources: {a: {type: github, path: /in/b}, b: {type: github}}\n",
             "F:1:46: sources.b.path: /in/b is already the path of a",
