@@ -8,6 +8,7 @@
     ├── StorageError             the disk or the database does not do what it must
     │   ├── StorageFull          no room; nothing was written; goes on by itself when there is room
     │   ├── StorageBusy          locked by somebody for longer than we wait; nothing was written
+    │   ├── StorageUnclear       nobody knows whether it was written; trying again is safe, a repeat is recognised
     │   ├── StorageLost          a sync failed: what was written is unknown, the process must stop
     │   ├── StorageHeld          another process has this data directory; says which
     │   └── StorageDamaged       what is there is not what was written, or is from a newer version
@@ -79,6 +80,10 @@ class StorageBusy(StorageError):
     """The database is locked by another process; nothing was written."""
 
 
+class StorageUnclear(StorageError):
+    """Whether it was written is unknown; it may be sent again, a repeat is recognised."""
+
+
 class StorageLost(StorageError):
     """A sync to disk failed: what was written is unknown, so the process must stop and recover."""
 
@@ -93,6 +98,10 @@ class StorageDamaged(StorageError):
 
 class Fenced(EventflowError):
     """Another owner has moved on; what is held here is stale."""
+
+
+class Outdated(Fenced):
+    """What is held here was decided without wait selectors that are in force by now (W11)."""
 
 
 class Unread(EventflowError):
