@@ -40,7 +40,7 @@ def command(
     wanted = _chooser(type_, source, workflow)
     left = limit
     try:
-        for item in _items(door, _time(since)):
+        for item in _items(door, since_time(since)):
             if not wanted(item):
                 continue
             _print(item, workflow, as_json=door.as_json)
@@ -51,7 +51,8 @@ def command(
         return
 
 
-def _time(since: str | None) -> str | None:
+def since_time(since: str | None) -> str | None:
+    """A time of the API for `--since`: so long ago, or a time. Raises `click.UsageError`."""
     if since is None:
         return None
     from eventflow.catalog import durations

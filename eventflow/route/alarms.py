@@ -96,7 +96,8 @@ def _judge(desk: Desk, rule: Rule, case: Case, row: Row) -> None:
         _edge(desk, rule, one, answer, facts, case, run_id(*rule.name, ((case.event["source"], case.event["id"]),)), at)
     else:
         stage, reason = SAID[answer]
-        desk.refuse(rule.name, case, stage, reason, row.key, **facts)
+        desk.count(rule.name, reason)
+        desk.keep(rule.name, case.ref, case.log_time, stage, reason, row.key, facts)
     desk.memory.arm(one)
 
 
