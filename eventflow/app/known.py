@@ -56,11 +56,20 @@ def action_names() -> list[str]:
 
 @cache
 def wants(name: str) -> Wants | None:
-    """What `with` of an action may hold, from its `Inputs`."""
-    if name in DOERS:
-        return None
-    model = find("action", name, Action).Inputs  # type: ignore[type-abstract]
-    return Wants(model.model_json_schema(), lambda given: refusals(model, given))
+    """What `with` of an action may hold, from its `Inputs`; None for one that does not say."""
+    model = None if name in DOERS else getattr(find("action", name, Action), "Inputs", None)  # type: ignore[type-abstract]
+    return None if model is None else Wants(schema_of(model), lambda given: refusals(model, given))
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of a model; what is read by code that says nothing about it may be anything."""
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class Lenient(GenerateJsonSchema):
+        def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> dict[str, Any]:
+            return {}
+
+    return model.model_json_schema(schema_generator=Lenient)
 
 
 def judge(spec: DetectorSpec) -> Answer | None:
@@ -91,4 +100,6 @@ def refusals(model: type[BaseModel], given: dict[str, Any]) -> list[tuple[tuple[
         model.model_validate(given)
     except ValidationError as error:
         return [(one["loc"], one["msg"].removeprefix("Value error, ")) for one in error.errors(include_url=False)]
+    except Exception as error:  # noqa: BLE001 - a validator of somebody else, which fails in the run as it does here
+        return [((), f"{type(error).__name__}: {error}")]
     return []

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from eventflow.app.components import of_kind
+from eventflow.app.known import schema_of
 from eventflow.catalog.against import says
 from eventflow.catalog.own import ABOUT, SHAPES
 from eventflow.catalog.selectors import WAIT
@@ -69,7 +70,7 @@ def _component(action: type[Action]) -> Iterator[str]:
     yield from (f"## {action.name}", "", inspect.getdoc(action) or "", "")
     extra = f" Needs `pip install 'eventflow-router[{action.extra}]'`." if action.extra else ""
     yield from (f"*{'Idempotent' if action.idempotent else 'Not idempotent'}.*{extra}", "")
-    schema = action.Inputs.model_json_schema()
+    schema = schema_of(action.Inputs)
     yield from ("| input | value | default | meaning |", "|---|---|---|---|")
     for key, field in schema.get("properties", {}).items():
         needed = " **required**" if key in schema.get("required", ()) else ""
@@ -78,7 +79,7 @@ def _component(action: type[Action]) -> Iterator[str]:
     yield ""
     outputs = getattr(action, "Outputs", None)
     if outputs is not None:
-        made = outputs.model_json_schema()
+        made = schema_of(outputs)
         yield from ("| output | value | meaning |", "|---|---|---|")
         for key, field in made.get("properties", {}).items():
             yield f"| `{key}` | {_cell(says(made, field))} | {_cell(field.get('description', ''))} |"

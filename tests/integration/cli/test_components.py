@@ -17,7 +17,15 @@ gone = plugged_gone
 bad = plugged_bad
 """
 GOOD = '''
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainValidator
+
 from eventflow.plugin import Action
+
+
+def loud(value):
+    return value.upper()
 
 
 class Bell(Action):
@@ -29,6 +37,17 @@ class Bell(Action):
 
     async def run(self, inputs, attempt):
         return {}
+
+
+class Gong(Bell):
+    """Strike the gong."""
+
+    name = "good.gong"
+    idempotent = True
+
+    class Inputs(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        word: Annotated[str, PlainValidator(loud)] = ""
 '''
 
 
@@ -99,4 +118,16 @@ def test_documents_are_told_the_same(plugin, tmp_path):
     lines = [line for line in told.output.splitlines() if "E211" in line]
     assert "'a_library_that_nobody_has' is not installed; pip install" in lines[0]
     assert "its module cannot be imported: RuntimeError: no today" in lines[1]
-    assert "did you mean 'good.ring'?" in lines[2]
+    assert "there are: good.gong, good.ring" in lines[2]
+
+
+def test_a_plugin_that_says_little_of_its_inputs_is_checked_as_far_as_it_says(plugin, tmp_path):
+    file = tmp_path / "a.yaml"
+    steps = ["uses: good.ring, with: {a: 1}", "uses: good.gong, with: {wrod: x}", "uses: good.gong, with: {word: 5}"]
+    file.write_text("steps:\n" + "".join(f"  - {{name: s{n}, {step}}}\n" for n, step in enumerate(steps)))
+    told = CliRunner().invoke(group, ["validate", str(file)])
+    assert [line.partition("  ")[2] for line in told.output.splitlines() if "  E" in line] == [
+        "E201 unknown-key  good.gong takes no 'wrod'; did you mean 'word'?",
+        "E229 action-input  good.gong refuses this: AttributeError: 'int' object has no attribute 'upper'",
+    ]
+    assert CliRunner().invoke(group, ["schema"]).exit_code == 0
