@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from eventflow.app.components import of_kind
+from eventflow.app.detector_reference import detectors
 from eventflow.app.known import schema_of
 from eventflow.catalog.against import says
 from eventflow.catalog.own import ABOUT, SHAPES
@@ -96,7 +97,7 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-PAGES: Final = {"actions.md": actions}
+PAGES: Final = {"actions.md": actions, "detectors.md": detectors}
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class Threshold(Detector):
     class Config(BaseModel):
         """One bound at least. A clear level says how far back the value must come before the alarm ends."""
 
-        model_config = ConfigDict(extra="forbid")
+        model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
         above: FiniteFloat | None = None
         """Alarm when the value is greater."""
         below: FiniteFloat | None = None

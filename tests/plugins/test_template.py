@@ -58,7 +58,7 @@ def test_it_comes_by_its_entry_points(installed):
 
 
 def test_it_uses_the_public_doors_only():
-    allowed = {"eventflow", "eventflow.plugin", "eventflow.errors", "eventflow.testing", "eventflow_template"}
+    allowed = {"eventflow.plugin", "eventflow.testing", "eventflow_template"}
     used = {
         line.split()[1].removesuffix(".detectors").removesuffix(".actions")
         for path in PLUGIN.rglob("*.py")

@@ -62,7 +62,7 @@ class Adaptive(Detector):
     class Config(BaseModel):
         """Two rates. The defaults are a compromise that did well on all public series."""
 
-        model_config = ConfigDict(extra="forbid")
+        model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
         level: float = Field(0.1, gt=0, le=1)
         """Share of each row in the level: 0.1 follows within about 10 rows."""
         scale: float = Field(0.003, gt=0, le=1)

@@ -43,7 +43,7 @@ Amount = Annotated[Span, BeforeValidator(_span, json_schema_input_type=int | str
 class Train(BaseModel):
     """From which rows a forest is made, and when."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
     window: Amount = Span(rows=4096)
     """The latest rows that a forest is made from: a number (at most 16,384) or a time (4096 of it at most)."""
     min_samples: int = Field(256, ge=16, le=MOST_ROWS)
@@ -64,7 +64,7 @@ class Train(BaseModel):
 class Config(BaseModel):
     """The size of a forest, and `train`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
     trees: int = Field(100, ge=10, le=500)
     """How many trees; more are steadier and cost more."""
     sample: int = Field(256, ge=16, le=256)

@@ -10,6 +10,3 @@ class TestGreet(ActionContract):
 
     def good(self):
         return {"person": "Ann"}
-
-    def bad(self):
-        return [{"person": " "}]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from eventflow.errors import ActionError
 from eventflow.plugin import Action, Attempt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Greet(Action):
@@ -19,10 +18,8 @@ class Greet(Action):
         """What `with` holds."""
 
         model_config = ConfigDict(extra="forbid")
-        person: str
+        person: str = Field(min_length=1)
 
     async def run(self, inputs: Any, attempt: Attempt) -> dict[str, Any]:
         """Greet once."""
-        if not inputs.person.strip():
-            raise ActionError("nobody to greet", code="nobody", retryable=False)
         return {"text": f"Hello, {inputs.person}"}
