@@ -57,8 +57,8 @@ def _code(door: Door, number: str) -> None:
 
     found = CODES.get(number)
     if found is None:
-        near = difflib.get_close_matches(number, CODES, n=3)
-        raise NotFound(f"there is no problem {number}; the nearest are {', '.join(near)}")
+        near = [one for one in CODES if one.startswith(number)] or difflib.get_close_matches(number, CODES, n=3)
+        raise NotFound(f"there is no problem {number}; the nearest are {', '.join(near[:4])}")
     if door.as_json:
         door.print_json({"code": number, "word": found.word, "severity": severity(number), "about": found.about})
         return
