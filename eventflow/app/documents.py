@@ -40,6 +40,15 @@ def gather(settings: Settings, paths: Sequence[Path]) -> Loaded:
     )
 
 
+def workflow_files(settings: Settings, paths: Sequence[Path]) -> list[tuple[Path, str]]:
+    """(file, id) of every workflow document of these paths; without any those of the settings, not the shipped ones.
+
+    Raises `NoDocuments`.
+    """
+    own = [Path(folder) for folder in settings.workflows]
+    return [one for path in paths or own for one in _under(path, own)]
+
+
 def _of_settings(settings: Settings) -> Loaded:
     for folder in map(Path, settings.workflows):
         if not folder.is_dir():
