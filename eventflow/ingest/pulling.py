@@ -99,6 +99,7 @@ class Puller:
                 await self._wait_out(error)
             finally:
                 await self._source.close()
+        await self._let_go()
 
     async def _fetch(self) -> None:
         """Pull, store and settle while the lease is ours."""
@@ -115,10 +116,15 @@ class Puller:
         now = ports.boot()
         if self._leased and now - self._leased < LEASE // 3:
             return True
-        name = f"source:{self._source.context.name}"
-        kept = await self._leases.lease(name, self._worker, LEASE, self._gateway.bus.now())
+        kept = await self._leases.lease(f"source:{self.name}", self._worker, LEASE, self._gateway.bus.now())
         self._leased = now if kept else 0
         return kept
+
+    async def _let_go(self) -> None:
+        """Let another process go on at once."""
+        if self._leased:
+            with contextlib.suppress(StorageError):
+                await self._leases.lease(f"source:{self.name}", self._worker, 0, self._gateway.bus.now())
 
     # --- storing -----------------------------------------------------------------------------------------------------
 
@@ -172,7 +178,7 @@ class Puller:
             return True
         for _, refusal in refused:
             self._refused.labels(refusal.code).inc()
-        name = self._source.context.name
+        name = self.name
         _, first = refused[0]
         log.warning("source.refused", source=name, messages=len(refused), reason=first.detail)
         entries = [_entry(name, delivery, refusal, self._gateway.bus.partitions) for delivery, refusal in refused]
@@ -192,7 +198,7 @@ class Puller:
     async def _wait_out(self, error: EventflowError) -> None:
         """Tell what is wrong, once until it changes, and wait, each time longer."""
         if str(error) != self.trouble:
-            log.warning("source.waiting", source=self._source.context.name, error=str(error))
+            log.warning("source.waiting", source=self.name, error=str(error))
         self.trouble = str(error)
         await self._rest(self._pause * (0.5 + ports.uniform()))
         self._pause = min(LONGEST_PAUSE, self._pause * 2)
