@@ -3,9 +3,13 @@
 import base64
 import hmac
 
+import msgspec
 import pytest
 
 from eventflow.plugin import Delivery, SourceContext
+from eventflow.sources.alertmanager import Alertmanager
+from eventflow.sources.github import GitHub
+from eventflow.sources.gitlab import GitLab
 from eventflow.sources.webhook import Webhook
 from eventflow.testing import SourceContract
 
@@ -81,3 +85,72 @@ class TestStandardWebhooks(WebhookContract):
             received=RECEIVED + minutes * 60_000_000,
         )  # fmt: skip
         self._refused(self.source([secret]), late)
+
+
+class TestGitHub(SourceContract):
+    bodies = (b'{"action": "opened"}', b"[]", b'{"repository": null}', b"\xff", b"payload=%7B%7D", b'{"n": 1e999}')
+
+    def source(self, secrets):
+        return GitHub(SourceContext("hub", {}, secrets))
+
+    def authentic(self, body, secret):
+        signature = hmac.new(secret, body, "sha256").hexdigest()
+        return delivery(
+            body, x_hub_signature_256=f"sha256={signature}", x_github_event="pull_request", x_github_delivery="d",
+            content_type="application/json",
+        )  # fmt: skip
+
+
+class TestGitHubForm(TestGitHub):
+    def authentic(self, body, secret):
+        made = super().authentic(body, secret)
+        return msgspec.structs.replace(
+            made, headers={**made.headers, "content-type": "application/x-www-form-urlencoded"}
+        )
+
+    bodies = (b"payload=%7B%22action%22%3A1%7D", b"payload", b"&&&", b"payload=%7B%7D&payload=%7B%7D", b"\xff=1")
+
+
+class TestGitLabToken(SourceContract):
+    bodies = (
+        b'{"object_kind": "push"}',
+        b"[]",
+        b'{"object_kind": "\\u0000"}',
+        b'{"project": 5, "object_kind": "note"}',
+    )
+
+    def source(self, secrets):
+        return GitLab(SourceContext("lab", {}, secrets))
+
+    def authentic(self, body, secret):
+        return delivery(body, x_gitlab_token=secret.decode(), x_gitlab_event="Push Hook", idempotency_key="k")
+
+
+class TestGitLabSigned(TestStandardWebhooks):
+    bodies = TestGitLabToken.bodies
+
+    def source(self, secrets):
+        return GitLab(SourceContext("lab", {}, [b"whsec_" + base64.b64encode(secret) for secret in secrets]))
+
+
+class TestAlertmanagerBearer(SourceContract):
+    bodies = (
+        b'{"alerts": [{"labels": {"alertname": "A"}, "status": "firing"}]}', b'{"alerts": [null]}', b'{"alerts": {}}',
+        b'{"alerts": [{"labels": {"a": [1]}, "startsAt": 5, "endsAt": "9999-12-31T23:59:59-10:00", "status": {}}]}',
+    )  # fmt: skip
+
+    def source(self, secrets):
+        return Alertmanager(SourceContext("am", {}, secrets))
+
+    def authentic(self, body, secret):
+        return delivery(body, authorization=f"Bearer {secret.decode()}", content_type="application/json")
+
+
+class TestAlertmanagerBasic(TestAlertmanagerBearer):
+    def source(self, secrets):
+        settings = {"auth": {"scheme": "basic"}, "config": {"username": "prometheus"}}
+        return Alertmanager(SourceContext("am", settings, secrets))
+
+    def authentic(self, body, secret):
+        shown = base64.b64encode(b"prometheus:" + secret).decode()
+        return delivery(body, authorization=f"Basic {shown}", content_type="application/json")
