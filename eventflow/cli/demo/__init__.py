@@ -23,7 +23,7 @@ from eventflow.cli.doors import Door, options
 @click.option("--keep", is_flag=True, help="Keep the data directory and say where it is.")
 @options
 def command(_door: Door, keep: bool) -> None:
-    """Watch eventflow work on recorded events of GitHub and Alertmanager; nothing to set up, nothing left behind."""
+    """Watch eventflow work on recorded events and on a metric; nothing to set up, nothing left behind."""
     place = Path(tempfile.mkdtemp(prefix="eventflow-demo-"))
     try:
         asyncio.run(play(place, pace=0.35 if sys.stdout.isatty() else 0.0, keep=keep))
@@ -61,7 +61,7 @@ def _settings(place: Path, outside: str) -> dict[str, object]:
     """Settings as a user would write them, with free ports and the demo's own folders."""
     from eventflow.cli.demo import story
 
-    for name in ("github", "alertmanager"):
+    for name in ("github", "alertmanager", "collector"):
         secret = place / f"{name}.secret"
         secret.write_text(ports.random_bytes(24).hex() + "\n")
         secret.chmod(0o600)
@@ -75,6 +75,7 @@ def _settings(place: Path, outside: str) -> dict[str, object]:
         "listen": {"public": "127.0.0.1:0", "private": "127.0.0.1:0"},
         "workflows": [str(place / "workflows")],
         "sources": story.sources(str(place)),
+        "tokens": [{"name": "collector", "scopes": ["events:write"], "secret": f"file:{place}/collector.secret"}],
         "egress": {"allow": ["127.0.0.1"]},
         "log": {"level": "error"},
     }

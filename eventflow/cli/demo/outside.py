@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import json
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 from aiohttp import web
@@ -20,6 +21,8 @@ class Call(msgspec.Struct):
     path: str
     key: str
     status: int
+    said: dict[str, Any]
+    """The JSON object that came with it."""
 
 
 class Outside:
@@ -51,7 +54,8 @@ class Outside:
         if request.path == "/deploy" and self._refusals > 0:
             self._refusals -= 1
             status = 503
-        call = Call(ports.wall(), request.path, request.headers.get("Idempotency-Key", ""), status)
+        said = json.loads(await request.read() or b"{}")
+        call = Call(ports.wall(), request.path, request.headers.get("Idempotency-Key", ""), status, said)
         self.calls.append(call)
         self._tell(call)
         return web.json_response({"ok": status == 200}, status=status)

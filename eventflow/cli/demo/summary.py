@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eventflow.cli.demo import story
+from eventflow.cli.demo import metric, story
 
 if TYPE_CHECKING:
     from eventflow.app import Eventflow
@@ -30,6 +30,12 @@ async def summary(flow: Eventflow, sender: Sender, outside: Outside, watch: Watc
     keys = {call.key for call in outside.calls}
     click.echo(
         f"  calls       {len(outside.calls)}, {len(refused)} refused and tried again; {len(keys)} idempotency keys"
+    )
+    alarms = [metric.label(call.said["at"]) for call in outside.calls if call.path == "/alarms"]
+    found = {label for label in alarms if label is not None}
+    click.echo(
+        f"  metric      {sender.samples:,} samples, {len(alarms)} alarms: {len(found)} of {len(metric.LABELLED)} "
+        f"incidents that people marked, {alarms.count(None)} beside them"
     )
     acks = sorted(took for _, _, took in sender.answers)
     click.echo(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eventflow import ports
+from eventflow.cli.demo import metric
 from eventflow.model.run import OPEN, Run
 
 if TYPE_CHECKING:
@@ -47,8 +48,21 @@ class Watch:
 
     def call(self, call: Call) -> None:
         """A workflow called the outside."""
+        if call.path == "/alarms":
+            self.alarm(call.said)
+            return
         told = click.style(str(call.status), fg="green" if call.status < 400 else "red")
         click.echo(f"{'':<14}-> POST {call.path} {told}  key {call.key}")
+
+    def metric(self, samples: int) -> None:
+        """A metric has begun to stream."""
+        click.echo(f"{'metric':<13} {samples:,} samples of a request latency, two weeks of 2014, stream beside it")
+
+    def alarm(self, said: dict[str, str]) -> None:
+        """A workflow was started by a detector and told the chat why."""
+        labelled = "people saw trouble here too" if metric.label(said["at"]) is not None else "nobody marked this"
+        at = said["at"][:16].replace("T", " ")
+        click.echo(f"{'metric':<13} {click.style('alarm', fg='red')} {at}  {said['text']}  ({labelled})")
 
     async def runs(self, flow: Eventflow) -> None:
         """Tell of every run that begins, waits or ends, until cancelled."""

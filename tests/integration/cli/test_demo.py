@@ -23,8 +23,9 @@ def test_the_demo_does_the_main_job_and_leaves_nothing_behind(tmp_path: Path) ->
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\x1b[" not in done.stdout, "colours without a terminal"
     assert "deliveries  13: 12 accepted, 1 refused with 401" in done.stdout
-    assert "runs        3 succeeded" in done.stdout
-    assert "calls       6, 2 refused and tried again; 4 idempotency keys" in done.stdout
+    assert "runs        6 succeeded" in done.stdout
+    assert "calls       9, 2 refused and tried again; 7 idempotency keys" in done.stdout
+    assert "metric      4,032 samples, 3 alarms: 3 of 3 incidents that people marked, 0 beside them" in done.stdout
     assert "event.data.ref = 'refs/tags/simple-tag'" in done.stdout
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []
