@@ -183,5 +183,14 @@ def set_up(
     return redactor
 
 
+def set_up_unless_done(level: Level = "warning") -> None:
+    """For a house inside another program: leave what that has set up, else say only what matters, on standard error.
+
+    structlog's own default would print every line to standard output, among the program's answers.
+    """
+    if not structlog.is_configured():
+        set_up(level)
+
+
 def _console(target: TextIO) -> Processor:
     return structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=28, sort_keys=False)
