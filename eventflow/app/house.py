@@ -33,6 +33,7 @@ from eventflow.model import journal
 from eventflow.model.event import Event, from_micros
 from eventflow.model.identity import partition_of
 from eventflow.model.record import Entry
+from eventflow.observe.logs import set_up_unless_done
 from eventflow.route.inputs import complete
 from eventflow.route.outbox import Outbox
 from eventflow.plugin.one_series import find_detector
@@ -111,6 +112,7 @@ class Eventflow:
 
     async def open(self) -> None:
         """Be ready: everything stored is recovered, workflows are in force, the doors are open."""
+        set_up_unless_done()
         make_private(Path(self.settings.data_dir))
         self._hold.take()
         try:
