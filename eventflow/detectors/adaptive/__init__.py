@@ -21,6 +21,7 @@ change scores n.
 
 from __future__ import annotations
 
+import math
 from array import array
 from importlib.util import find_spec
 from math import nan
@@ -182,8 +183,9 @@ class Adaptive(Detector):
     def explain(self, values: tuple[float, ...], note: Any) -> Explanation:
         """Where the series was, and the band it usually keeps to."""
         level, size = note
-        if size != size:  # noqa: PLR0124 - NaN
-            return Explanation(expected=None if level != level else level, because="no finite number")  # noqa: PLR0124
+        if math.isnan(size):
+            said = "no finite number" if not math.isfinite(values[0]) else f"{values[0]:.6g} is the first of its series"
+            return Explanation(expected=None if math.isnan(level) else level, because=said)
         if not size:
             return Explanation(expected=level, low=level, high=level, because=f"constant at {level:.6g} until now")
         times = abs(values[0] - level) / size

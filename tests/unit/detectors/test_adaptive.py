@@ -158,3 +158,14 @@ def test_what_it_says():
     assert explanation.expected == made.notes[-1][0]
     assert "200 is" in explanation.because
     assert "above" in explanation.because
+
+
+def test_what_it_says_of_a_first_sample_and_of_no_number():
+    detector = new()
+    made = feed(detector, [5.0, math.nan, math.inf])
+    first, missing, infinite = (
+        detector.explain((v,), note) for v, note in zip((5.0, math.nan, math.inf), made.notes, strict=True)
+    )
+    assert first.because == "5 is the first of its series"
+    assert missing.because == infinite.because == "no finite number"
+    assert infinite.expected == 5.0
