@@ -34,10 +34,10 @@ from eventflow.model.event import Event, from_micros
 from eventflow.model.identity import partition_of
 from eventflow.model.record import Entry
 from eventflow.observe.logs import set_up_unless_done
-from eventflow.route.inputs import complete
-from eventflow.route.outbox import Outbox
 from eventflow.plugin.one_series import find_detector
 from eventflow.route.fitter import Child
+from eventflow.route.inputs import complete
+from eventflow.route.outbox import Outbox
 from eventflow.route.router import Router
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Eventflow:
         self._hold = Hold(Path(self.settings.data_dir))
         self._tasks = ports.Tasks(self.room_failed)
         self._router = Router(
-            self.bus, self.store, group=self.worker, zone=self.settings.timezone or "UTC", on_commit=self._committed,
+            self.bus, self.store, group="router", zone=self.settings.timezone or "UTC", on_commit=self._committed,
             detectors=find_detector, fitter=Child(),
         )  # fmt: skip
         self._outbox = Outbox(self.bus, self.store, worker=self.worker)

@@ -12,6 +12,8 @@ from eventflow import ports
 from eventflow.errors import SettingsError
 
 if TYPE_CHECKING:
+    from eventflow.kafka.connection import Connection
+    from eventflow.kafka.topics import Wanted
     from eventflow.plugin import Bus, Store
     from eventflow.settings import Settings
 
@@ -30,7 +32,7 @@ def make_private(directory: Path) -> None:
 
 
 def build_bus(settings: Settings) -> Bus:
-    """The event log. Raises `SettingsError` for one that this version does not have."""
+    """The event log. Raises `SettingsError` for a secret that is not there."""
     if settings.bus.type == "memory":
         from eventflow.buses.memory import MemoryBus
 
@@ -44,7 +46,30 @@ def build_bus(settings: Settings) -> Bus:
             max_age=settings.retention.events / ports.SECOND,
             patience=settings.limits.queue_age / ports.SECOND,
         )
-    raise SettingsError(f"bus {settings.bus.url!r}: this version has sqlite: and memory:")
+    from eventflow.buses.kafka import KafkaBus
+    from eventflow.kafka.codec import SealedCodec
+
+    connection, wanted = kafka_of(settings)
+    shared = settings.store not in {"sqlite:", "memory:"}
+    return KafkaBus(connection, wanted, shared=shared, codec=SealedCodec())
+
+
+def kafka_of(settings: Settings) -> tuple[Connection, Wanted]:
+    """How the Kafka of the bus is reached, and its topics. Raises `SettingsError` for a secret that is not there."""
+    from eventflow.kafka.connection import Connection, Sasl, Tls
+    from eventflow.kafka.topics import Wanted
+
+    bus = settings.bus
+    sasl = tls = None
+    if bus.sasl is not None:
+        sasl = Sasl(bus.sasl.mechanism, bus.sasl.username, bus.sasl.password.reveal().decode())
+    if bus.tls is not None:
+        tls = Tls(bus.tls.ca, bus.tls.cert, bus.tls.key)
+    wanted = Wanted(
+        bus.topic_name, bus.partitions, bus.topic,
+        retention_ms=settings.retention.events // 1000, retention_bytes=settings.retention.size,
+    )  # fmt: skip
+    return Connection(bus.servers, sasl, tls), wanted
 
 
 def build_store(settings: Settings) -> Store:
@@ -59,6 +84,8 @@ def build_store(settings: Settings) -> Store:
 def secrets_of(settings: Settings) -> list[bytes]:
     """Every secret of the settings that can be had now, so that the log can strike them out."""
     named = [*settings.secrets.values(), *(one.secret for one in settings.tokens)]
+    if settings.bus.sasl is not None:
+        named.append(settings.bus.sasl.password)
     named += [secret for source in settings.sources.values() for secret in source.auth.secrets]
     found = []
     for secret in named:

@@ -51,6 +51,11 @@ class Tail:
         """All partitions, for as long as it lives."""
         return self._assigned
 
+    @property
+    def epoch(self) -> int:
+        """Never changes: nobody else reads."""
+        return 0
+
     async def read(self, limit: int, wait: float, *, partitions: Sequence[int] | None = None) -> Batch | None:
         """The next records of one partition; see `eventflow.plugin.bus.Subscription`."""
         await ports.breathe()  # whoever only ever reads must not keep the loop from everybody else

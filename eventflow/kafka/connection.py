@@ -154,7 +154,7 @@ def why(error: BaseException, connection: Connection, place: str) -> tuple[str, 
         return f"Kafka at {place} refuses {user}: wrong user name or password; see {connection.where}.sasl", True
     if isinstance(error, kafka.UnsupportedSaslMechanismError):
         return (
-            f"Kafka at {place} does not offer {user} this log-in: {_said(error)}; see {connection.where}.sasl.mechanism",
+            f"Kafka at {place} does not offer {user} that log-in: {_said(error)}; see {connection.where}.sasl",
             True,
         )
     if isinstance(error, kafka.IllegalSaslStateError):

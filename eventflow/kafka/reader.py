@@ -103,10 +103,13 @@ class Reader:
         await ports.breathe()  # whoever only ever reads must not keep heartbeats from being sent
         self._membership.finished()
         self._membership.hint({p: at for p, at in self._at.items() if p not in self._halted})
-        began = ports.boot()
+        began, known = ports.boot(), self._epoch
         while True:
             if self._closed:
                 raise StorageError("the subscription is closed")
+            self._follow()
+            if known not in {0, self._epoch}:
+                return None  # whoever reads must see first that owners have changed
             waited = (ports.boot() - began) / ports.SECOND
             ready = await self._ready(max(wait - waited, 0.0))
             looked = [p for p in self.assigned if partitions is None or p in partitions] if ready else []

@@ -31,6 +31,11 @@ class Subscription(Protocol):
         """The partitions it reads now, `CONTROL` among them; may change between reads (Kafka)."""
         ...
 
+    @property
+    def epoch(self) -> int:
+        """Rises when partitions were taken or given: what is held of any of them may be out of date."""
+        ...
+
     async def read(self, limit: int, wait: float, *, partitions: Sequence[int] | None = None) -> Batch | None:
         """The next records of one partition, at most `limit`, in offset order; None when none came in `wait` seconds.
 
@@ -76,7 +81,8 @@ class Bus(Protocol):
 
         All or nothing where the bus can (SQLite, memory); entries of one call keep their order within a partition, and
         calls of one task keep theirs. Raises `StorageFull`, `StorageBusy` (nothing was appended), `Overloaded` (shed
-        before anything was tried), `StorageLost` (unknown; the bus takes nothing more). Cancelling the caller does not
+        before anything was tried), `StorageUnclear` (unknown, may be sent again), `StorageLost` (unknown; the bus
+        takes nothing more). Cancelling the caller does not
         take the entries back.
         """
         ...

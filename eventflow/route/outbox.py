@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from eventflow import ports
-from eventflow.errors import Overloaded, StorageBusy, StorageFull
+from eventflow.errors import Overloaded, StorageBusy, StorageFull, StorageUnclear
 from eventflow.model.event import Envelope
 from eventflow.model.identity import partition_of
 from eventflow.model.record import CONTROL, Entry
@@ -58,7 +58,7 @@ class Outbox:
             self._event.clear()
             try:
                 sent = await self._round()
-            except (StorageFull, StorageBusy, Overloaded) as error:
+            except (StorageFull, StorageBusy, StorageUnclear, Overloaded) as error:
                 log.warning("outbox.waiting", error=str(error))
                 sent = 0
             if sent:

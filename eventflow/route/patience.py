@@ -18,13 +18,14 @@ from eventflow.errors import (
     StorageFull,
     StorageHeld,
     StorageLost,
+    StorageUnclear,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eventflow.model.commit import Commit
-    from eventflow.model.record import Entry
+    from eventflow.model.record import Bounds, Entry, Record, Ref
     from eventflow.plugin.bus import Bus
     from eventflow.plugin.store import Admitted, Ledger
 
@@ -59,11 +60,43 @@ class Patient:
         while True:
             try:
                 await self._bus.publish(entries)
-            except (StorageFull, StorageBusy, Overloaded) as error:
+            except (StorageFull, StorageBusy, StorageUnclear, Overloaded) as error:
                 await self._pause(error, "the bus does not take the engine's records")
             else:
                 self.waiting = ""
                 return
+
+    @property
+    def partitions(self) -> int:
+        """N of the bus."""
+        return self._bus.partitions
+
+    @property
+    def resumed(self) -> bool:
+        """Whether an earlier log of the same readers is gone, as its bus declares."""
+        return bool(getattr(self._bus, "resumed", False))
+
+    async def bounds(self, partition: int) -> Bounds:
+        """What the partition holds; waits as long as the bus does not answer."""
+        while True:
+            try:
+                found = await self._bus.bounds(partition)
+            except StorageBusy as error:
+                await self._pause(error, "the bus does not answer")
+            else:
+                self.waiting = ""
+                return found
+
+    async def fetch(self, refs: Sequence[Ref]) -> list[Record | None]:
+        """Single records again; waits as long as the bus does not answer."""
+        while True:
+            try:
+                found = await self._bus.fetch(refs)
+            except StorageBusy as error:
+                await self._pause(error, "the bus does not answer")
+            else:
+                self.waiting = ""
+                return found
 
     async def setting(self, name: str, value: str) -> str:
         """The value first written under `name`; waits as long as it cannot be written."""

@@ -5,11 +5,11 @@ Between `memory_at` and `position` records are decided again for memory only: th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from eventflow.errors import PartitionHalted
+from eventflow.errors import Fenced, PartitionHalted
 from eventflow.model.record import Position, Ref, mark_of
 from eventflow.route.decide import decide
 from eventflow.route.fitting import pieces
@@ -17,16 +17,39 @@ from eventflow.route.held import Held
 from eventflow.route.memory import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from eventflow.model.commit import Recalled
-    from eventflow.plugin.bus import Bus, Subscription
+    from eventflow.model.record import Bounds, Record
+    from eventflow.plugin.bus import Subscription
     from eventflow.route.fitting import Fits
     from eventflow.route.rules import Front
 
 
+class Readable(Protocol):
+    """A bus as far as it is read here; one that waits for an answer instead of failing."""
+
+    @property
+    def partitions(self) -> int:
+        """N."""
+        ...
+
+    @property
+    def resumed(self) -> bool:
+        """Whether an earlier log of the same readers is gone, as that bus declares."""
+        ...
+
+    async def bounds(self, partition: int) -> Bounds:
+        """What the partition holds."""
+        ...
+
+    async def fetch(self, refs: Sequence[Ref]) -> list[Record | None]:
+        """Single records again."""
+        ...
+
+
 async def recover(
-    bus: Bus,
+    bus: Readable,
     subscription: Subscription,
     recalled: Recalled,
     partition: int,
@@ -36,7 +59,8 @@ async def recover(
 ) -> Held:
     """The partition with the memory of its position; the subscription stands there.
 
-    Raises `PartitionHalted`, and `Spoiled` for a detector that is to be `guarded`.
+    Raises `PartitionHalted`, `Fenced` when it was taken from us meanwhile, and `Spoiled` for a detector that is to be
+    `guarded`.
     """
     recalled = await _verified(bus, recalled, partition)
     front = await front_of(recalled.catalogue)
@@ -48,25 +72,26 @@ async def recover(
     return held
 
 
-async def _verified(bus: Bus, recalled: Recalled, partition: int) -> Recalled:
+async def _verified(bus: Readable, recalled: Recalled, partition: int) -> Recalled:
     """The same, when the log still is the one that was decided. A log found at the first start may begin anywhere."""
     bounds = await bus.bounds(partition)
     position = recalled.position
     if not recalled.last:
         return _moved(recalled, bounds.start)
-    if getattr(bus, "resumed", False) and recalled.memory_at.offset < bounds.start <= position.offset:
+    if bus.resumed and recalled.memory_at.offset < bounds.start <= position.offset:
         return msgspec.structs.replace(recalled, memory_at=position)  # the log before is gone, as that bus declares
     if recalled.memory_at.offset < bounds.start or position.offset > bounds.end:
         raise PartitionHalted(
             f"router[{partition}] stands at {position.offset} with memory of {recalled.memory_at.offset}, but the log "
-            f"holds {bounds.start} to {bounds.end}: the log was cut or replaced; restore it, or start with a new store"
+            f"holds {bounds.start} to {bounds.end}: {_lost(recalled, bounds)}; restore it, or start with a new store"
         )
     if position.offset > bounds.start:
         (before,) = await bus.fetch([Ref(partition, position.offset - 1)])
         if before is not None and mark_of(before) != position.mark:
             raise PartitionHalted(
-                f"router[{partition}]: record {position.offset - 1} is not the one that was decided: "
-                "the log was replaced; restore it, or start with a new store"
+                f"router[{partition}]: record {position.offset - 1} is not the one that was decided: the log was "
+                f"replaced, and {position.offset - bounds.start} records of the new one were not decided; restore it, "
+                "or start with a new store"
             )
     return recalled
 
@@ -75,16 +100,32 @@ def _moved(recalled: Recalled, start: int) -> Recalled:
     return msgspec.structs.replace(recalled, position=Position(start), memory_at=Position(start))
 
 
-async def _catch_up(bus: Bus, subscription: Subscription, held: Held, at: int, fits: Fits) -> None:
+def _lost(recalled: Recalled, bounds: Bounds) -> str:
+    """What is gone, counted."""
+    if recalled.position.offset > bounds.end:
+        return f"the log was cut or replaced, {recalled.position.offset - bounds.end} decided records are gone"
+    undecided = max(0, bounds.start - recalled.position.offset)
+    return (
+        f"the log was cut, {bounds.start - recalled.memory_at.offset} records that memory needs are gone, "
+        f"{undecided} of them were not decided"
+    )
+
+
+async def _catch_up(bus: Readable, subscription: Subscription, held: Held, at: int, fits: Fits) -> None:
     """Decide from `at` to the position for memory only, cutting exactly there."""
     end, partition = held.stored.offset, held.partition
     if at >= end:
         return
     subscription.rewind(partition, at)
+    epoch = subscription.epoch
     while at < end:
         batch = await subscription.read(1000, 1.0, partitions=[partition])
+        if subscription.epoch != epoch:
+            raise Fenced(f"router[{partition}]: the partition was taken away while it was recovered")
         if batch is None:
             bounds = await bus.bounds(partition)
+            if bounds.end >= end:
+                continue
             raise PartitionHalted(
                 f"router[{partition}] must read {at} to {end} again, but the log ends at {bounds.end}; restore it"
             )

@@ -90,6 +90,7 @@ class Router:
         self._sampling = Sampling()
         self._held: dict[int, Held] = {}
         self._subscription: Subscription | None = None
+        self._epoch = 0
         self._woken = True
         self._looked: Micros = 0
         self._looks = 0
@@ -153,9 +154,9 @@ class Router:
         for held in self._held.values():
             state = held.memory.keys.get((workflow, trigger), {}).get(key)
             found += state.verdicts if state is not None else []
-        return found
             one = held.memory.watched.series.get((workflow, trigger), {}).get(key)
             found += [(p, o, at, *SAID[code]) for p, o, at, code, _, _ in one.notes()] if one is not None else []
+        return found
 
     def wake(self) -> None:
         """Look at the catalogue and the deadlines soon: something was activated, or a deadline set."""
@@ -180,8 +181,8 @@ class Router:
                     await self._commit(held, checkpoint=True)
         finally:
             await self._subscription.close()
-
             await self.fits.close()
+
     async def _turn(self, subscription: Subscription) -> None:
         """One look around and at most one batch."""
         await self._assign(subscription)
@@ -194,7 +195,7 @@ class Router:
         try:
             batch = await subscription.read(LIMIT, wait, partitions=ready)
         except PartitionHalted as error:
-            await self._halt(error)
+            await self._halt(error, error.partition)
             return
         if batch is not None:
             await self._take(subscription, batch)
@@ -221,7 +222,6 @@ class Router:
         elif held.effects:
             await self._commit(held, checkpoint=self._checkpoint_due(held))
 
-    async def _begin(self, held: Held) -> None:
     async def _decide(self, held: Held, records: Sequence[Record]) -> bool:
         """Decide records, waiting for models that are due; false when a detector failed and all is to be read again."""
         rules = held.front.rules
@@ -245,9 +245,10 @@ class Router:
         self._guarded |= {error.name}
         await self._recover(partition)
 
+    async def _begin(self, held: Held) -> None:
         """Before the first record that this process takes of a partition: see whether others died here (W17)."""
         if await self._marks.died(held.partition, held.memory_at.offset):
-            held.careful_until = (await self._bus.bounds(held.partition)).end
+            held.careful_until = (await self._patient.bounds(held.partition)).end
             log.warning("route.careful", partition=held.partition, since=held.offset, until=held.careful_until)
 
     async def _take_alone(self, held: Held, records: Sequence[Record]) -> None:
@@ -270,7 +271,13 @@ class Router:
     # --- partitions --------------------------------------------------------------------------------------------------
 
     async def _assign(self, subscription: Subscription) -> None:
-        """Let go of partitions that are not ours any more, take the new ones in hand."""
+        """Let go of partitions that are not ours any more, take the new ones in hand.
+
+        After a change of owners all are taken anew: another may have had any of them meanwhile.
+        """
+        if subscription.epoch != self._epoch:
+            self._epoch = subscription.epoch
+            self._held.clear()
         for partition in [p for p in self._held if p not in subscription.assigned]:
             del self._held[partition]
         for partition in subscription.assigned:
@@ -283,15 +290,17 @@ class Router:
         try:
             recalled = await self._store.recall(partition)
             held = await recover(
-                self._bus, self._subscription, recalled, partition, self._catalogues.front, self.fits, self._guarded
+                self._patient, self._subscription, recalled, partition, self._catalogues.front, self.fits, self._guarded
             )
         except PartitionHalted as error:
             await self._leave(partition, str(error))
             return
-        self._held[partition] = held
+        except Fenced:
+            return
         except Spoiled as error:
             await self._spoiled(partition, error)
             return
+        self._held[partition] = held
         if (
             held.front.rules.number < self._catalogues.newest
             or not recalled.last
@@ -302,7 +311,7 @@ class Router:
     async def _halt(self, error: PartitionHalted, sick: int | None = None) -> None:
         """Leave a partition out; without `sick`, those whose log no longer holds their position."""
         for partition, held in list(self._held.items()):
-            bounds = await self._bus.bounds(partition)
+            bounds = await self._patient.bounds(partition)
             if partition == sick or not bounds.start <= held.offset <= bounds.end:
                 await self._leave(partition, str(error))
 

@@ -63,7 +63,8 @@ class Ticker:
             if one.tick_boot and boot - one.tick_boot < EVERY:
                 wait = min(wait, 0.05)
                 continue
-            if not (timer and one.partition == CONTROL) and (await self._bus.bounds(one.partition)).end > one.offset:
+            idle = timer and one.partition == CONTROL
+            if not idle and (await self._patient.bounds(one.partition)).end > one.offset:
                 continue
             one.tick_boot = boot
             data = engine_record(TICK, ports.random_bytes(12).hex(), wall, Tick(wall))
@@ -87,10 +88,10 @@ class Ticker:
 
     async def _lag(self, one: Held, now: Micros) -> Lag | None:
         """How far behind a partition is, if its next record has waited long."""
-        bounds = await self._bus.bounds(one.partition)
+        bounds = await self._patient.bounds(one.partition)
         if bounds.end <= one.offset:
             return None
-        after = await self._bus.fetch([one.next_ref])
+        after = await self._patient.fetch([one.next_ref])
         if after[0] is None or now - after[0].log_time < LAGGING:
             return None
         return Lag(one.partition, bounds.end - one.offset, now - after[0].log_time)

@@ -72,20 +72,30 @@ class Sasl(Model):
     password: Secret = Field(description="password")
 
 
+class KafkaTls(Model):
+    """TLS to Kafka; `tls: {}` trusts the system's authorities."""
+
+    ca: SettingsPath | None = Field(None, description="certificate authority to be trusted, PEM")
+    cert: SettingsPath | None = Field(None, description="our own certificate chain, PEM, where the broker wants one")
+    key: SettingsPath | None = Field(None, description="its private key, PEM")
+
+
 class BusSettings(Model):
     """The event log."""
 
     url: str = Field(
         "sqlite:",
-        pattern=r"^(sqlite:|memory:|kafka://[^/]+/[^/]+)$",
+        pattern=r"^(sqlite:|memory:|kafka://[^/]+/[A-Za-z0-9._-]{1,241})$",
         description="`sqlite:`, `memory:` or `kafka://host:port,…/topic`",
     )
     partitions: int = Field(
         1, ge=1, le=1024, description="data partitions, fixed at the first start; `sqlite:` has one"
     )
-    topic: dict[str, Any] = Field({}, description="settings of a Kafka topic that is made")
+    topic: dict[str, str | int | bool] = Field(
+        {}, description="settings of the Kafka topics when they are made, by Kafka's names, and `replication`"
+    )
     sasl: Sasl | None = Field(None, description="log-in at Kafka")
-    tls: Tls | None = Field(None, description="certificate at Kafka")
+    tls: KafkaTls | None = Field(None, description="TLS to Kafka")
 
     @model_validator(mode="before")
     @classmethod
@@ -98,10 +108,26 @@ class BusSettings(Model):
             raise ValueError("the bus sqlite: has one data partition; leave partitions away, or use memory: or kafka:")
         return self
 
+    @model_validator(mode="after")
+    def _for_kafka(self) -> BusSettings:
+        if self.type != "kafka" and (self.topic or self.sasl or self.tls):
+            raise ValueError(f"topic, sasl and tls are for kafka://host:port,…/topic, and the bus is {self.url}")
+        return self
+
     @property
     def type(self) -> str:
         """The component's name."""
         return self.url.partition(":")[0]
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The addresses of Kafka."""
+        return tuple(self.url.removeprefix("kafka://").partition("/")[0].split(","))
+
+    @property
+    def topic_name(self) -> str:
+        """The topic of Kafka."""
+        return self.url.rpartition("/")[2]
 
 
 class Auth(Model):

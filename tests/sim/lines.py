@@ -98,6 +98,10 @@ class Reading:
         mine = self._node.assigned
         return self._inner.assigned if mine is None else tuple(p for p in self._inner.assigned if p in mine)
 
+    @property
+    def epoch(self) -> int:
+        return self._inner.epoch
+
     async def read(self, limit: int, wait: float, *, partitions: Sequence[int] | None = None) -> Batch | None:
         if self._world.hits(0.2):
             limit = min(limit, 1 + int(self._world.chance.random() * 3))

@@ -120,6 +120,7 @@ class MemorySubscription:
         self.bus = bus
         self.assigned = tuple(bus.logs)
         self.at = {partition: position(partition) for partition in self.assigned}
+        self.epoch = 0
         self.turn = 0
 
     async def read(self, limit, wait, *, partitions=None):
