@@ -12,11 +12,12 @@ def command() -> None:
     """Make, list and revoke access tokens."""
 
 
-def _tokens(door: Door) -> object:
+def _tokens(door: Door, *, make: bool = False) -> object:
     from eventflow.app.rooms import make_private
     from eventflow.web.tokens import Tokens
 
-    make_private(door.data_dir)
+    if make:
+        make_private(door.data_dir)
     return Tokens(door.data_dir / "tokens.json")
 
 
@@ -26,7 +27,7 @@ def _tokens(door: Door) -> object:
 @options
 def create(door: Door, name: str, scopes: tuple[str, ...]) -> None:
     """Make a token. It is shown this once; only a hash is kept."""
-    secret = _tokens(door).create(name, scopes, made_by="local")  # type: ignore[attr-defined]
+    secret = _tokens(door, make=True).create(name, scopes, made_by="local")  # type: ignore[attr-defined]
     if door.as_json:
         door.print_json({"name": name, "scopes": list(scopes), "token": secret})
     else:
@@ -51,4 +52,7 @@ def list_(door: Door) -> None:
 def revoke(door: Door, name: str) -> None:
     """End a token at once."""
     _tokens(door).revoke(name)  # type: ignore[attr-defined]
+    if door.as_json:
+        door.print_json({"revoked": name})
+        return
     click.echo(f"revoked {name}")
