@@ -7,15 +7,15 @@ claims what only the engine may say without its seal, comes back as a record wit
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from functools import lru_cache
+import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Raw
 
 from eventflow.kafka.cloudevents import STRUCTURED_HEADERS, NotCloudEvent, header, line
-from eventflow.kafka.seal import HEADER, Seal, claims
+from eventflow.kafka.seal import HEADER, PROVEN_LIMIT, Seal, claims, foreign, reserved_name
 from eventflow.model.event import ENGINE, format_time, from_micros
 from eventflow.model.record import CONTROL, Record
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eventflow.kafka.cloudevents import Headers
-    from eventflow.kafka.seal import Claims
+    from eventflow.kafka.seal import Foreign
     from eventflow.model.event import Micros
     from eventflow.model.record import Entry
 
@@ -39,6 +39,11 @@ class SealedCodec:
     def __init__(self, key: bytes | None = None) -> None:
         """`key` of the seal; None: it comes later, from the store."""
         self._seal = Seal(key) if key is not None else None
+        self._proven: set[tuple[str, str, str | None]] = set()
+        """Names that strangers may give; most events share theirs with others."""
+        self._stamp: Micros = 0
+        self._latest = from_micros(0)
+        """The latest time of an event whose log time is `_stamp`; records of one batch of a broker share theirs."""
 
     def take_key(self, key: bytes) -> None:
         """The key that the store keeps."""
@@ -54,9 +59,12 @@ class SealedCodec:
     def record(self, entry: Entry) -> tuple[bytes | None, bytes, Headers]:
         """Key, value and headers of the message that this entry becomes."""
         data = entry.data
-        said = claims(data)
-        key = None if said.source == ENGINE else said.key.encode()
-        if entry.own or entry.partition == CONTROL or said.reserved:
+        try:
+            said = claims(data)
+            key, sealed = None if said.source == ENGINE else said.key.encode(), bool(said.reserved)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            key, sealed = None, True
+        if sealed or entry.own or entry.partition == CONTROL:
             return key, data, [_OURS, (HEADER, self.seal.sign(entry.partition, data))]
         return key, data, STRUCTURED_HEADERS
 
@@ -76,13 +84,33 @@ class SealedCodec:
                     return Record(partition, offset, log_time, data)
                 raise NotCloudEvent("its seal is not the engine's: it was altered, moved, or sealed for another store")
             if value is None or len(headers) != 1 or headers[0] != _OURS or b"\n" in data:
-                data = _foreign(value, headers)
-            return Record(partition, offset, log_time, _checked(data, log_time, partition))
+                data = _of_stranger(value, headers)
+            if partition == CONTROL:
+                raise NotCloudEvent("only the engine writes to the control topic, and there is no seal")
+            said = foreign(data)
+            names = (said.source, said.type, said.kind)
+            if names not in self._proven:
+                self._prove(names)
+            if b"\\" in data:
+                _printable(said)
+            if log_time != self._stamp:
+                self._stamp, self._latest = log_time, from_micros(log_time) + AHEAD
+            if said.time is None or said.time > self._latest:
+                data = _timed(data, log_time)
+            return Record(partition, offset, log_time, data)
         except (NotCloudEvent, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return Record(partition, offset, log_time, value or b"", _plain(error))
+            return Record(partition, offset, log_time, value or b"", _fault(error, data))
+
+    def _prove(self, names: tuple[str, str, str | None]) -> None:
+        """None of the names is one that only the engine gives (W2)."""
+        if reserved := reserved_name(*names):
+            raise NotCloudEvent(f"{reserved} is the engine's own, and there is no seal")
+        if len(self._proven) >= PROVEN_LIMIT:
+            self._proven.clear()
+        self._proven.add(names)
 
 
-def _foreign(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> bytes:
+def _of_stranger(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> bytes:
     if not headers:
         raise NotCloudEvent("it has no headers; a CloudEvent has content-type: application/cloudevents+json, or ce_…")
     if any(name == HEADER for name, _ in headers):
@@ -92,27 +120,7 @@ def _foreign(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -
     return line(value, headers)
 
 
-def _checked(data: bytes, log_time: Micros, partition: int) -> bytes:
-    """The line of a stranger's event, with a time. Raises for what is none, and for what is not a stranger's to say."""
-    said = claims(data)
-    if reserved := said.reserved:
-        raise NotCloudEvent(f"{reserved} is the engine's own, and there is no seal")
-    if partition == CONTROL:
-        raise NotCloudEvent("only the engine writes to the control topic, and there is no seal")
-    if b"\\" in data:
-        _printable(said)
-    if said.time is None or said.time > _latest(log_time):
-        return _timed(data, log_time)
-    return data
-
-
-@lru_cache(maxsize=64)
-def _latest(log_time: Micros) -> datetime:
-    """The latest time of an event with this log time; records of one batch of a broker share theirs."""
-    return from_micros(log_time) + AHEAD
-
-
-def _printable(said: Claims) -> None:
+def _printable(said: Foreign) -> None:
     for text in (said.id, said.source, said.type, said.subject, said.kind, said.partitionkey):
         if text and any(c < " " or "\x7f" <= c <= "\x9f" for c in text):
             raise NotCloudEvent("id, source, type, subject, kind and partitionkey hold no control characters")
@@ -127,6 +135,10 @@ def _timed(data: bytes, log_time: Micros) -> bytes:
     return msgspec.json.encode(parts)
 
 
-def _plain(error: Exception) -> str:
-    """The words of msgspec without its notation."""
+def _fault(error: Exception, data: bytes) -> str:
+    """Why it is no event: what it says that is not its to say, else the words of msgspec without its notation."""
+    if isinstance(error, msgspec.ValidationError):
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            if reserved := claims(data).reserved:
+                return f"{reserved} is the engine's own, and there is no seal"
     return str(error).replace("`$.", "`").replace(" - at `$`", "").replace("`", "'")[:300]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 from datetime import datetime
-from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -23,23 +22,19 @@ SETTING: Final = "seal"
 """The name of the key among the settings of the store (`Ledger.setting`)."""
 KEY_BYTES: Final = 32
 LONGEST: Final = 1024
+PROVEN_LIMIT: Final = 4096
 Text = Annotated[str, Meta(min_length=1, max_length=LONGEST)]
+Never = Literal["\0"] | UnsetType
 
 
 class Claims(msgspec.Struct, frozen=True, gc=False):
-    """What an event says of itself, as far as routing and trust need it; the same demands as at the doors.
+    """What a line of ours says of itself: its key, and whether it says what strangers may not."""
 
-    Decoding it checks the syntax of the whole line.
-    """
-
-    specversion: Literal["1.0"]
-    id: Text
-    source: Text
-    type: Text
-    time: Annotated[datetime, Meta(tz=True)] | None = None
-    subject: Annotated[str, Meta(max_length=LONGEST)] | None = None
-    kind: Text | None = None
-    partitionkey: Annotated[str, Meta(max_length=LONGEST)] | None = None
+    source: str
+    type: str
+    subject: str | None = None
+    kind: str | None = None
+    partitionkey: str | None = None
     eventflowchain: Raw | UnsetType = UNSET
     eventflowhops: Raw | UnsetType = UNSET
     sourcename: Raw | UnsetType = UNSET
@@ -54,21 +49,42 @@ class Claims(msgspec.Struct, frozen=True, gc=False):
     def reserved(self) -> str:
         """What of it only the engine or its door may say; empty for an event that anybody may send."""
         if self.eventflowchain is self.eventflowhops is self.sourcename is self.sourcetype is UNSET:
-            return reserved_name(self.source, self.type, self.kind or "")
+            return reserved_name(self.source, self.type, self.kind)
         return next(f"the attribute {name!r}" for name in RESERVED_EXTENSIONS if getattr(self, name) is not UNSET)
 
 
-@lru_cache(maxsize=4096)
-def reserved_name(source: str, type_: str, kind: str) -> str:
-    """Which of these names only the engine gives, in words; empty for none. Most events share theirs with others."""
-    for what, name in (("source", source), ("type", type_), ("kind", kind)):
-        if name == ENGINE or name.startswith("eventflow.") or (what != "source" and name.startswith("detector.")):
-            return f"{what} {name[:80]!r}"
-    return ""
+class Foreign(msgspec.Struct, frozen=True, gc=False):
+    """An event of a stranger, held to what the doors demand. The reserved attributes have a type that no value fits.
+
+    Decoding it checks the syntax of the whole line.
+    """
+
+    specversion: Literal["1.0"]
+    id: Text
+    source: Text
+    type: Text
+    time: Annotated[datetime, Meta(tz=True)] | None = None
+    subject: Annotated[str, Meta(max_length=LONGEST)] | None = None
+    kind: Text | None = None
+    partitionkey: Annotated[str, Meta(max_length=LONGEST)] | None = None
+    eventflowchain: Never = UNSET
+    eventflowhops: Never = UNSET
+    sourcename: Never = UNSET
+    sourcetype: Never = UNSET
 
 
 claims: Final = msgspec.json.Decoder(Claims).decode
-"""The claims of a line. Raises `msgspec.DecodeError`, `UnicodeDecodeError`, `RecursionError` for what is no event."""
+"""The claims of a line. Raises `msgspec.DecodeError`, `UnicodeDecodeError`, `RecursionError` for what has none."""
+foreign: Final = msgspec.json.Decoder(Foreign).decode
+"""The event of a stranger. Raises the same for what is none, and for what is not a stranger's to say."""
+
+
+def reserved_name(source: str, type_: str, kind: str | None) -> str:
+    """Which of these names only the engine gives, in words; empty for none."""
+    for what, name in (("source", source), ("type", type_), ("kind", kind or "")):
+        if name == ENGINE or name.startswith("eventflow.") or (what != "source" and name.startswith("detector.")):
+            return f"{what} {name[:80]!r}"
+    return ""
 
 
 class Seal:

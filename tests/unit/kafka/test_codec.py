@@ -44,6 +44,14 @@ def test_only_what_claims_to_be_ours_is_sealed():
     assert HEADER in dict(codec.record(Entry(0, event(sourcetype="github")))[2])
 
 
+def test_what_of_ours_would_not_pass_a_door_is_sealed_and_read():
+    codec = SealedCodec(KEY)
+    for line in (event(subject="s" * 5000), event(id=""), b"no event"):
+        _, value, headers = codec.record(Entry(0, line, own=True))
+        assert codec.read(0, 7, NOW, value, headers).data == line
+        assert not codec.read(0, 7, NOW, value, headers).fault
+
+
 @pytest.mark.parametrize(
     "line",
     [
