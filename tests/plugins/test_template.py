@@ -57,6 +57,70 @@ def test_it_comes_by_its_entry_points(installed):
     assert done.stdout.split() == ["Stuck", "Greet"], done.stderr
 
 
+WORKFLOW = """
+triggers:
+  - type: condition
+    config:
+      watch: {event: level.sample}
+      key: event.subject
+      value: event.data.value
+      detector: {type: template.stuck, config: {sensitivity: 1 in 500}}
+      inputs: {who: "${{ event.subject }}", why: "${{ trigger.reason }}"}
+inputs:
+  who: {type: string, required: true}
+  why: {type: string, required: true}
+steps:
+  - name: hello
+    uses: template.greet
+    with: {person: "${{ inputs.who }}: ${{ inputs.why }}"}
+    outputs: {text: result.text}
+outputs:
+  text: ${{ steps.hello.outputs.text }}
+"""
+PROGRAM = """
+import asyncio
+from datetime import UTC, datetime
+from eventflow import Event, Eventflow, settings
+
+DOORS = {"public": "127.0.0.1:0", "private": "127.0.0.1:0"}
+
+def sample(number):
+    return Event(id=f"{number}", source="test", type="level.sample", kind="level.sample", subject="tank",
+                 time=datetime.now(UTC), data={"value": float(min(number, 240))})
+
+async def main():
+    given = {"data_dir": "data", "workflows": ["workflows"], "listen": DOORS, "log": {"level": "error"}}
+    async with Eventflow(settings.load(None, {}, given)) as flow:
+        for number in range(300):
+            await flow.emit(sample(number))
+        for _ in range(500):
+            runs = await flow.store.runs(10)
+            if runs and all(run.status == "succeeded" for run in runs):
+                print(runs[-1].outputs["text"])
+                return
+            await asyncio.sleep(0.02)
+
+asyncio.run(main())
+"""
+
+
+def test_a_workflow_uses_both(installed, tmp_path):
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows/stuck.yaml").write_text(WORKFLOW)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = run(sys.executable, tmp_path / "program.py", PYTHONPATH=str(installed), PWD=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Hello, tank: 240 instead of 240; such a sample comes once in"), done.stderr
+
+
+def test_the_command_line_tries_it(installed, tmp_path):
+    lines = ["time,value", *(f"2026-05-01T{at // 60:02}:{at % 60:02}:00Z,{min(at, 600)}" for at in range(700))]
+    (tmp_path / "level.csv").write_text("\n".join(lines))
+    command = (sys.executable, "-m", "eventflow", "detect", "level.csv", "--type", "template.stuck")
+    done = run(*command, PYTHONPATH=str(installed), PWD=str(tmp_path))
+    assert "1 alarm" in done.stdout, done.stdout + done.stderr
+
+
 def test_it_uses_the_public_doors_only():
     allowed = {"eventflow.plugin", "eventflow.testing", "eventflow_template"}
     used = {
