@@ -13,6 +13,7 @@ import msgspec
 
 from eventflow.model.run import OPEN
 from eventflow.model.workflow import Catalogue, Trigger, Workflow, decode, encode
+from eventflow.plugin.one_series import find_detector
 from eventflow.route.rules import Rules
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _states(workflow: Workflow | None) -> dict[str, tuple[str, Trigger]]:
     """Trigger → (the name of its state, itself)."""
     if workflow is None:
         return {}
-    names = Rules(Catalogue(1, {workflow.id: workflow})).known
+    names = Rules(Catalogue(1, {workflow.id: workflow}), find=find_detector).known
     return {one.id: (names[workflow.id, one.id], one) for one in workflow.triggers}
 
 

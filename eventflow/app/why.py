@@ -17,6 +17,7 @@ from eventflow.model.event import decode
 from eventflow.model.outcome import REASONS
 from eventflow.model.record import CONTROL
 from eventflow.model.run import REASONS as RUN_REASONS
+from eventflow.plugin.one_series import find_detector
 from eventflow.route.explain import Explained, explain
 from eventflow.route.rules import Rules
 from eventflow.route.told import span
@@ -62,7 +63,7 @@ class Why:
     def _made(self, zone: str) -> Rules:
         catalogue = self._flow.catalogue
         if self._rules is None or self._of is not catalogue:
-            self._rules, self._of = Rules(catalogue, zone), catalogue
+            self._rules, self._of = Rules(catalogue, zone, find_detector), catalogue
         return self._rules
 
     def waits(self, record: Record) -> int | None:

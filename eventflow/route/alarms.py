@@ -20,6 +20,7 @@ from eventflow.route import judge as answers
 from eventflow.route.case import Case
 from eventflow.route.failing import fail
 from eventflow.route.inputs import BadInputs
+from eventflow.route.judged import SAID
 from eventflow.route.keep import charge, rests
 from eventflow.route.panel import Forwarded, Refusal, Row
 from eventflow.route.phrases import sentence
@@ -33,12 +34,6 @@ if TYPE_CHECKING:
     from eventflow.route.panel import Item
     from eventflow.route.rules import Rule
 
-SAID: Final = (
-    ("raised", "learning"), ("raised", "normal"), ("raised", "ignored"), ("raised", "quiet"), ("raised", "at_most"),
-    ("holding", "pending"), ("raised", "open"), ("holding", "clearing"), ("raised", "raised"), ("raised", "cleared"),
-    ("cooldown", "cooldown"), ("limited", "limit"), ("inputs_valid", "inputs"), ("started", "fired"),
-)  # fmt: skip
-"""By the Judge's answer, and then by what came after an edge: stage and reason, as the ring of a series holds it."""
 _COUNTED: Final = frozenset((answers.LEARNING, answers.NORMAL, answers.OPEN))
 """What most samples are: counted and in the ring, no refusal to keep a row of."""
 _AFTER: Final = {reason: place for place, (_, reason) in enumerate(SAID)}
@@ -223,4 +218,4 @@ def _number(number: float | None) -> float | None:
     return number if number is not None and abs(number) < 1e308 else None
 
 
-__all__ = ["SAID", "judge", "ring"]
+__all__ = ["judge", "ring"]

@@ -4,9 +4,9 @@ score → rarity against the series' own scores → hold-off and alarm budget �
 or end an alarm. It never feeds the detector. All times are log times of the series, all state is in `Judged`, and every
 answer is a function of the rows and their order.
 
-What it learns from: every row but those under an open alarm and those that are about to open one. So a third identical
-outage is as rare as the first. An alarm of a relative score that is still strange after `RELEARN` rows is not an alarm
-any more but the new level: it ends, and the rows that follow teach with weight.
+What it learns from: every row that is not strange, and of an alarm only the worst one, once, when it is over. So a
+third identical outage is nearly as rare as the first. An alarm of a relative score that is still strange after
+`RELEARN` rows is not an alarm any more but the new level: it ends, and the rows that follow teach with weight.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ LATELY: Final = 8_000
 """Alarms are forgotten over so many rows."""
 EASIER: Final = 0.3
 """Under an open alarm a row is strange when it is rarer than the sensitivity less so many decades."""
+STRANGER: Final = 0.3
+"""By so many decades a row must be rarer than those of the alarm before to begin another during the hold-off."""
 SILENT: Final[Micros] = 86_400_000_000
 """An alarm whose series went silent for so long ends."""
 
@@ -97,8 +99,11 @@ class Judge:
         answer = reason
         if strange or alarm is not None:
             answer = self._turn(one, at, rarity, strange=strange, relearns=not learning, reason=reason)
-        if place != -2 and (answer <= AT_MOST or learning) and history is not None:
-            history.learn(score, place, history.weight() if one.rows <= one.relearn else 1)
+            self._count_once(one, score, answer)
+        relearns = one.rows <= one.relearn
+        teaches = learning or answer <= IGNORED or (relearns and answer == QUIET)
+        if teaches and place != -2 and history is not None:
+            history.learn(score, place, history.weight() if relearns else 1)
             if self.judging.memory is not None and at - one.halved >= self.judging.memory:
                 one.halved = at
                 history.halve()
@@ -131,7 +136,7 @@ class Judge:
         """Whether an alarm began so lately that this row, no stranger than those, says nothing new."""
         in_rows = self.judging.quiet is None
         held = (not self.absolute and one.rows <= one.quiet_row) if in_rows else at < one.quiet_at
-        return held and (self.absolute or rarity <= one.peak)
+        return held and (self.absolute or rarity <= one.peak + STRANGER)
 
     def _too_small(self, value: float, expected: float) -> bool:
         """Whether direction or floors say that this is nothing; without an expected value only `min_value` can."""
@@ -175,6 +180,19 @@ class Judge:
         if alarm.clearing is None:
             alarm.clearing, alarm.due = at, at + self.clear_for
         return CLEARING
+
+    def _count_once(self, one: Judged, score: float, answer: int) -> None:
+        """Remember the worst score of an alarm, and learn that one when it is over, but as no more than just an alarm:
+        one outage beyond all measure must not make the tail so long that the next one is nothing.
+        """
+        alarm, history = one.alarm, one.rarities
+        if alarm is None or history is None:
+            return
+        alarm.score = max(alarm.score, score)
+        if answer == CLEAR and not alarm.settled:
+            score = min(alarm.score, history.worth(self.sensitivity + 0.5))
+            if score > 0.0:
+                history.learn(score, history.place(score))
 
     def _open(self, one: Judged, at: Micros) -> int:
         """Raise the alarm that waits, unless there were too many."""

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 IDENTITY: Final = 6
 """Bytes that stand for an event: one in 10^12 is taken for another."""
 IDENTITIES: Final = 32 * IDENTITY
+SAID: Final = (
+    ("raised", "learning"), ("raised", "normal"), ("raised", "ignored"), ("raised", "quiet"), ("raised", "at_most"),
+    ("holding", "pending"), ("raised", "open"), ("holding", "clearing"), ("raised", "raised"), ("raised", "cleared"),
+    ("cooldown", "cooldown"), ("limited", "limit"), ("inputs_valid", "inputs"), ("started", "fired"),
+)  # fmt: skip
+"""By the Judge's answer, and then by what came after an edge: stage and reason, as the ring of a series holds it."""
 _RING: Final = 4
 _SEEN: Final = struct.Struct("<hqqBdd")
 _PACK: Final = msgspec.msgpack.Encoder().encode
@@ -43,6 +49,7 @@ class Alarm(msgspec.Struct):
     clearing: Micros | None = None
     due: Micros = 0
     rarity: float = 0.0
+    score: float = 0.0
     event: tuple[int, int, Micros, bytes] = (0, 0, 0, b"")
     verdict: dict[str, Any] = {}
     settled: bool = False

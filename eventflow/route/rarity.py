@@ -17,6 +17,8 @@ PER_OCTAVE: Final = 4
 TAIL: Final = 0.03
 BEYOND: Final = 1.5
 """Decades that the tail may claim beyond one in all scores counted."""
+LN10: Final = 2.302585092994046
+_EDGES: Final = (0, BINS - 1)
 FULL: Final = 65_535
 """So many scores are counted; then all counters are halved."""
 
@@ -55,6 +57,8 @@ class Rarity:
             if counts is None:
                 counts = self.counts = array("H", bytes(2 * BINS))
                 self.base = int(log2(score) * PER_OCTAVE + 8192) - 8192 - place
+            elif place in _EDGES:
+                place = self._fit(score, place)
             counts[place] = min(FULL, counts[place] + weight)
             if place > self.top:
                 self.above += weight
@@ -62,6 +66,28 @@ class Rarity:
             self.halve()
         else:
             self._settle()
+
+    def _fit(self, score: float, place: int) -> int:
+        """Move the counters to where this score has one of its own; what falls off below is counted in the lowest."""
+        counts = self.counts
+        octave = int(log2(score) * PER_OCTAVE + 8192) - 8192
+        by = octave - self.base - place
+        if counts is None or not by:
+            return place
+        if by < 0:
+            by = -min(-by, BINS - 1 - max((at for at, count in enumerate(counts) if count), default=0))
+            moved = array("H", bytes(-2 * by)) + counts[: BINS + by]
+        elif by < BINS:
+            moved = counts[by:] + array("H", bytes(2 * by))
+            moved[0] = min(FULL, sum(counts[: by + 1]))
+        else:
+            moved = array("H", bytes(2 * BINS))
+            moved[0] = min(FULL, sum(counts))
+        counts[:] = moved
+        self.base += by
+        self.top, self.above = BINS - 1, 0
+        self._settle()
+        return min(BINS - 1, max(0, octave - self.base))
 
     def _settle(self) -> None:
         """Move the 97 % point to where it belongs."""
@@ -105,20 +131,29 @@ class Rarity:
         return min(most, self._tail(score, counts))
 
     def _tail(self, score: float, counts: array[int]) -> float:
-        edge = 2.0 ** ((self.top + 1 + self.base) / PER_OCTAVE) if self.top >= 0 else 0.0
-        if self.above == 0:
-            share, excess = 1.0 / (self.total + 1), edge * (2.0 ** (1 / PER_OCTAVE) - 1.0)
-        else:
-            share, excess = self.above / self.total, 0.0
-            for place in range(self.top + 1, BINS):
-                if count := counts[place]:
-                    middle = 2.0 ** ((place + self.base + 0.5) / PER_OCTAVE)
-                    excess += count * (middle - edge)
-            excess /= self.above
+        edge, share, excess = self._slope(counts)
         if excess <= 0.0:
             return 1e9
         beyond = (score - edge) / excess
-        return beyond / 2.302585092994046 - log10(share) if beyond < 700.0 else 1e9
+        return beyond / LN10 - log10(share) if beyond < 1e9 else 1e9
+
+    def _slope(self, counts: array[int]) -> tuple[float, float, float]:
+        """The 97 % point, the share beyond it, and the mean excess there."""
+        edge = 2.0 ** ((self.top + 1 + self.base) / PER_OCTAVE) if self.top >= 0 else 0.0
+        if self.above == 0:
+            return edge, 1.0 / (self.total + 1), edge * (2.0 ** (1 / PER_OCTAVE) - 1.0)
+        excess = 0.0
+        for place in range(self.top + 1, BINS):
+            if count := counts[place]:
+                excess += count * (2.0 ** ((place + self.base + 0.5) / PER_OCTAVE) - edge)
+        return edge, self.above / self.total, excess / self.above
+
+    def worth(self, rarity: float) -> float:
+        """The score that is so rare by the tail; 0 where there is none to tell by."""
+        if self.counts is None:
+            return 0.0
+        edge, share, excess = self._slope(self.counts)
+        return edge + excess * max(0.0, (rarity + log10(share)) * LN10)
 
     def weight(self) -> int:
         """How often a score must be counted so that about fifty of them are a fortieth of all."""

@@ -17,7 +17,6 @@ from eventflow.errors import Fenced, PartitionHalted
 from eventflow.model.control import HALTED
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
-from eventflow.route.alarms import SAID
 from eventflow.route.careful import TRIES, Marks
 from eventflow.route.catalogues import Catalogues
 from eventflow.route.fitting import Fits, InProcess, pieces
@@ -154,8 +153,7 @@ class Router:
         for held in self._held.values():
             state = held.memory.keys.get((workflow, trigger), {}).get(key)
             found += state.verdicts if state is not None else []
-            one = held.memory.watched.series.get((workflow, trigger), {}).get(key)
-            found += [(p, o, at, *SAID[code]) for p, o, at, code, _, _ in one.notes()] if one is not None else []
+            found += held.memory.watched.verdicts((workflow, trigger), key)
         return found
 
     def wake(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from eventflow.route.judged import Judged
+from eventflow.route.judged import SAID, Judged
 from eventflow.route.seen import Seen
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from eventflow.model.event import Micros
     from eventflow.plugin.detector import Detector
+    from eventflow.route.states import Verdict
     from eventflow.route.watching import Watch
 
 Name = tuple[str, str]
@@ -102,6 +103,11 @@ class Watched:
         return self.detector(watch)
 
     # --- series ------------------------------------------------------------------------------------------------------
+
+    def verdicts(self, name: Name, key: str) -> list[Verdict]:
+        """What became of the last rows of a series, oldest first."""
+        one = self.series.get(name, {}).get(key)
+        return [(row[0], row[1], row[2], *SAID[row[3]]) for row in one.notes()] if one is not None else []
 
     def drop(self, watch: Watch, one: Judged) -> None:
         """Forget a series that is not among `series` any more."""

@@ -21,6 +21,7 @@ from eventflow.route.decide import decide
 from eventflow.route.memory import Memory
 from eventflow.route.rules import Front, Rules, Waits
 from eventflow.route.takeover import take_over
+from eventflow.route.watching import no_types
 
 SECOND = 1_000_000
 __all__ = ["Input", "Schedule", "encode", "partition_of"]
@@ -47,8 +48,8 @@ def catalogue(*workflows: Workflow, number: int = 1) -> Catalogue:
     return Catalogue(number, {one.id: one for one in workflows})
 
 
-def front(*workflows: Workflow, number: int = 1) -> Front:
-    return Front(Rules(catalogue(*workflows, number=number)), Waits({}))
+def front(*workflows: Workflow, number: int = 1, find=no_types) -> Front:
+    return Front(Rules(catalogue(*workflows, number=number), find=find), Waits({}))
 
 
 def record(offset: int, data: bytes, at: int, partition: int = 0) -> Record:
