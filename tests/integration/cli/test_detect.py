@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from eventflow.cli import group
 from eventflow.cli.detect.reading import CannotRead, moment, read
 from eventflow.errors import EventflowError
+from tests.integration.cli.seat import ANY_PORTS
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -187,3 +188,22 @@ def test_files_that_are_none(here, text, says):
 )
 def test_times_as_files_write_them(written):
     assert moment(written) == 1_777_622_400_000_000
+
+
+def test_the_stored_events(seat):
+    """Asked of the running server; without one it says so."""
+    assert "no eventflow is running" in seat.run("detect", "--since", "7d", ends=3).stderr
+    (seat.place / "eventflow.yaml").write_text(ANY_PORTS)
+    seat.serve()
+    lines = (
+        {"specversion": "1.0", "id": f"{n}", "source": "m", "type": "metric.sample", "time": at.isoformat()}
+        | {"data": {"value": value, "host": host}}
+        for n, (at, host, value) in enumerate(rows(700, 500))
+    )
+    (seat.place / "samples.ndjson").write_text("\n".join(map(json.dumps, lines)))
+    seat.run("emit", "samples.ndjson")
+    found = seat.asked("detect", "--since", "1h", "--key", "event.data.host", "--set", "sensitivity=1 in 5000")
+    assert (found["rows"], found["series"]) == (700, 1)
+    assert [alarm["verdict"]["value"] > 300 for alarm in found["alarms"]] == [True]
+    assert "no event is stored since" in seat.run("detect", "--since", "2100-01-01T00:00:00Z", ends=2).stderr
+    assert "write 10m, 2h, 1d" in seat.run("detect", "--since", "yesterday", ends=2).stderr
