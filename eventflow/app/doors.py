@@ -247,6 +247,7 @@ class Doors:
         """The text format, with what is read from bus, store and router now."""
         readings = await read(self._flow)
         readings.append(("connections", (), sum(listener.connections for listener in self._listeners)))
+        readings += [("source_waiting", (name,), 1) for name in self._pullers.trouble]
         return self.measured.expose(readings)
 
     def drain(self) -> None:

@@ -54,6 +54,7 @@ METERS: Final = (
     Meter("runs_in_hand", "gauge", "Runs that are worked on by this process now.", read=True),
     Meter("questions", "gauge", "Questions that wait for a person.", read=True),
     Meter("workflows", "gauge", "Workflows in force.", read=True),
+    Meter("source_waiting", "gauge", "1 for each source that fetches by itself and cannot now.", ("source",), read=True),
     Meter("trouble", "gauge", "1 for each check of health that says not ready.", ("check",), read=True),
 )
 """All of them, in the order of an event's way. Counters end in `_total` in the exposition."""
