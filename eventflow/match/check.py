@@ -205,15 +205,19 @@ class Checker:
         kind = self.infer(node).kind
         if kind not in {"dyn", "bool"}:
             text = self.source(node)
-            hint = f"compare it with something: {text} == …" if kind != "string" else f"compare it: {text} == "
-            "'text', or {text} != ''"
+            hint = f"compare it with something: {text} == …"
+            if kind == "string":
+                hint = f"compare it with something: {text} == 'text', or {text} != ''"
             self.note(node, "E345 no-condition", f"a condition must be true or false, {text} is {a(kind)}", hint)
 
     def expected(self, node: Node, kind: str) -> None:
         """The whole is not of the kind that its key wants."""
+        if kind == "bool":
+            self.condition(node)
+            return
         text = self.source(node)
-        hint = f"compare it with something: {text} == …" if kind == "bool" else f"write {kind}({text})"
-        self.note(node, "E345 no-condition", f"{a(kind)} is needed here, {text} is {a(self.infer(node).kind)}", hint)
+        said = f"{a(kind)} is needed here, {text} is {a(self.infer(node).kind)}"
+        self.note(node, "E345 no-condition", said, f"write {kind}({text})")
 
     def loop(self, node: Loop) -> Schema:
         """A loop: the variables take the elements' schema."""

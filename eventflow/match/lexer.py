@@ -46,7 +46,7 @@ _CURLY: Final = "“”„‘’‚«»"
 _INSTEAD: Final = {
     "=": "write == to compare",
     "&": "write && for 'and'",
-    "|": "write || for 'or'",
+    "|": "write || for 'or'; instead of a filter behind | write a function: text.upperAscii(), get(map, 'a', default)",
     "~": "write text.matches('pattern') to match a regular expression",
     ";": "one expression only: join conditions with && or ||",
     "$": "leave ${{ }} away: here the whole text is an expression",
