@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from eventflow.app.components import of_kind
 from eventflow.app.detector_reference import detectors
 from eventflow.app.known import schema_of
+from eventflow.app.source_reference import sources
 from eventflow.catalog.against import says
 from eventflow.catalog.own import ABOUT, SHAPES
 from eventflow.catalog.selectors import WAIT
@@ -97,7 +98,7 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-PAGES: Final = {"actions.md": actions, "detectors.md": detectors}
+PAGES: Final = {"actions.md": actions, "detectors.md": detectors, "sources.md": sources}
 
 
 if __name__ == "__main__":

@@ -37,6 +37,20 @@ STATES: Final = {
     "firing": "firing", "alerting": "firing", "resolved": "resolved", "ok": "resolved", "normal": "resolved",
 }  # fmt: skip
 """What senders write as an alert's status. Any other word is kept: `alert.<word>`."""
+FIELDS: Final = {
+    "name": "label `alertname`", "severity": "label `severity`, else the annotation",
+    "service": "the first of the labels " + ", ".join(f"`{label}`" for label in SERVICE),
+    "status": "`firing` or `resolved`: the alert's own, not the group's", "labels": "all labels, as texts",
+    "annotations": "all annotations, as texts",
+    "fingerprint": "what stays the same while an alert comes and goes; without one a hash of the labels",
+    "group": "what it came in: `key`, `receiver`, `status`, `labels`, `common_labels`, `common_annotations`, `url`, "
+    "`title`, `alerts` (how many came) and `truncated` (how many `max_alerts` cut off)",
+    "starts": "when it began", "ends": "when it ended; null while it fires",
+    "links": "`generator`, `runbook`, `dashboard`, `panel`, `silence`, `image`, `alertmanager`: those there are",
+    "value": "the annotation `value` as a number, else Grafana's only value, else null",
+    "values": "Grafana's values by name",
+}  # fmt: skip
+"""The fields of `data`, for the reference."""
 _WORD: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _alerts: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -44,7 +58,7 @@ _many: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Alertmanager(Source):
-    """One event for each alert of a group."""
+    """Notifications of Alertmanager and of Grafana's alerting: one event for each alert of a group."""
 
     name = "alertmanager"
 

@@ -8,7 +8,7 @@ Settings (what `sources.<name>` in the settings file holds):
       prefix: "sha256="                # hmac: what stands before it
       encoding: hex | base64           # hmac
       algorithm: sha256 | sha512       # hmac
-      tolerance: 300000000             # standard-webhooks: microseconds that the time may be off, both ways
+      tolerance: 5m                    # standard-webhooks: how far the time may be off, both ways
     config:
       type: com.example.order          # CloudEvents type of its events; default `webhook.<name>`
       id: X-Delivery-Id                # header that names the delivery; default Idempotency-Key or webhook-id, if sent

@@ -27,7 +27,7 @@ _EVENT: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 class GitHub(Source):
-    """One event a delivery: official type, our kind and shape, GitHub's own body."""
+    """Webhooks of GitHub: one event a delivery, of the official type and in the shape of all code hosts."""
 
     name = "github"
 

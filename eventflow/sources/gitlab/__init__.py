@@ -36,7 +36,7 @@ SIGNATURE: Final = STANDARD_HEADERS[2]
 
 
 class GitLab(Source):
-    """One event a delivery: official type, our kind and shape, GitLab's own body."""
+    """Webhooks of GitLab: one event a delivery, of the official type and in the shape of all code hosts."""
 
     name = "gitlab"
 

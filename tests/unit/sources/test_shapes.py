@@ -8,7 +8,7 @@ import pytest
 
 from eventflow.plugin import Delivery, SourceContext
 from eventflow.plugin.toolkit.git import SHAPES
-from eventflow.sources.alertmanager import Alertmanager
+from eventflow.sources.alertmanager import FIELDS, Alertmanager
 from eventflow.sources.github import GitHub
 from eventflow.sources.gitlab import GitLab
 
@@ -50,6 +50,8 @@ def test_every_kind_has_all_its_fields(sender, case):
         assert json.loads(msgspec.json.encode(draft.data)) == draft.data, "nothing but JSON"
         if draft.kind in SHAPES:
             assert list(draft.data) == ["repository", "sender", "url", *SHAPES[draft.kind]]
+        if draft.kind.startswith("alert."):
+            assert list(draft.data) == list(FIELDS)
         assert draft.extensions.get("partitionkey") != ""
 
 
