@@ -68,6 +68,8 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     position: Position
     log_time: Micros
     """The log time of the last record before `position`: how far this partition has been read (W21)."""
+    waits: int
+    """The newest catalogue whose wait selectors were in force for all of these records (W11)."""
     checkpoint: Checkpoint | None = None
     firings: tuple[Firing, ...] = ()
     reruns: tuple[Rerun, ...] = ()

@@ -30,6 +30,7 @@ RUN_SUPPRESSED = "eventflow.run.suppressed"
 CATALOGUE = "eventflow.catalogue.changed"
 LAG = "eventflow.lag"
 HALTED = "eventflow.partition.halted"
+ADDED = "eventflow.partition.added"
 REFUSED = "eventflow.source.refused"
 """A message that a source fetched and that is no event: it becomes a dead letter, and the source goes on."""
 

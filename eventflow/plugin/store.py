@@ -42,7 +42,9 @@ class Ledger(Protocol):
     async def commit(self, commit: Commit) -> Admitted:
         """Write all of the commit or nothing, admission included (W10, W12, W13, W20).
 
-        Raises `Fenced` unless the partition's `last` is `commit.follows`. A commit whose id is already `last` is done
+        Raises `Fenced` unless the partition's `last` is `commit.follows`, and `Outdated` when `commit.waits` is below
+        the newest catalogue that a partition has taken over or whose definitions a child was started with: its records
+        may hold what a run of such a definition waits for (W11). A commit whose id is already `last` is done
         and returns quietly: that is how an unclear commit is repeated. In the same transaction:
         runs are created by `admit` in the order of `firings` (known ids are skipped), each with its events copied, the
         next number of its workflow and of its group; `single` and `restart` look at the open runs of the group; a

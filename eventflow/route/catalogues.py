@@ -44,6 +44,7 @@ class Catalogues:
             changed = True
         if number not in self._rules:
             self._rules[number] = self._compiled(number, documents)
+        self._waits.number = number
         self.newest = number
         return changed
 

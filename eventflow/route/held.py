@@ -38,6 +38,7 @@ class Held:
         self.stored_log_time: Micros = recalled.log_time
         self.memory_at = recalled.memory_at
         self.effects = Effects()
+        self._waits: int | None = None
         self.checkpoint_boot: Micros = 0
         """When memory was last written, on the boot clock."""
         self.checkpoint_log: Micros = recalled.log_time
@@ -74,6 +75,8 @@ class Held:
 
     def decide(self, records: Sequence[Record]) -> None:
         """Decide the next records."""
+        if self._waits is None:
+            self._waits = self.front.waits.number
         self.effects.add(decide(records, self.memory, self.front, partition=self.partition, partitions=self.partitions))
 
     def bury(self, record: Record, error: str) -> None:
@@ -91,22 +94,24 @@ class Held:
             partition=self.partition,
             position=self.position,
             log_time=self.log_time,
+            waits=self.front.waits.number if self._waits is None else self._waits,
             checkpoint=Checkpoint(self.memory.dump(), self.front.rules.number) if checkpoint else None,
             firings=tuple(effects.firings),
             reruns=tuple(effects.reruns),
             deliveries=tuple(effects.deliveries),
             arrivals=tuple(effects.arrivals),
+            outbox=tuple(effects.outbox),
             outcomes=tuple(effects.outcomes),
             dead=tuple(effects.dead),
         )
 
-            outbox=tuple(effects.outbox),
     def committed(self, commit: Commit, boot: Micros) -> None:
         """The store has it: begin anew."""
         self.last = commit.id
         self.stored = commit.position
         self.stored_log_time = commit.log_time
         self.effects = Effects()
+        self._waits = None
         if commit.checkpoint is not None:
             self.memory_at = commit.position
             self.checkpoint_boot = boot

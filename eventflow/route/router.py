@@ -13,8 +13,8 @@ import msgspec
 import structlog
 
 from eventflow import ports
-from eventflow.errors import Fenced, PartitionHalted
-from eventflow.model.control import HALTED
+from eventflow.errors import Fenced, Outdated, PartitionHalted
+from eventflow.model.control import ADDED, HALTED
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
 from eventflow.route.careful import TRIES, Marks
@@ -58,6 +58,13 @@ class _Halted(msgspec.Struct):
     reason: str
 
 
+class _Added(msgspec.Struct):
+    """The body of `eventflow.partition.added`."""
+
+    partition: int
+    owning: int
+
+
 class Router:
     """Decide the partitions that the bus assigns to us, until drained."""
 
@@ -90,13 +97,17 @@ class Router:
         self._held: dict[int, Held] = {}
         self._subscription: Subscription | None = None
         self._epoch = 0
+        self._told: set[int] = set()
         self._woken = True
+        self._outdated = False
         self._looked: Micros = 0
         self._looks = 0
         self._deadline: Micros | None = None
         self._draining = False
         self.halted: dict[int, str] = {}
         """Partitions that cannot go on without a person, and why."""
+        self.fenced = 0
+        """Commits that another router had overtaken."""
 
     # --- for others --------------------------------------------------------------------------------------------------
 
@@ -281,6 +292,19 @@ class Router:
         for partition in subscription.assigned:
             if partition not in self._held and partition not in self.halted:
                 await self._recover(partition)
+                if partition >= self._bus.partitions:
+                    await self._added(partition)
+
+    async def _added(self, partition: int) -> None:
+        """Say once that there is a partition beyond N: it is read and owns no keys (W1)."""
+        if partition in self._told:
+            return
+        self._told.add(partition)
+        log.warning("route.partition_added", partition=partition, owning=self._bus.partitions)
+        added = engine_record(
+            ADDED, ports.random_bytes(12).hex(), ports.wall(), _Added(partition, self._bus.partitions)
+        )
+        await self._patient.publish([Entry(CONTROL, added)])
 
     async def _recover(self, partition: int) -> None:
         assert self._subscription is not None  # noqa: S101 - only called from `run`
@@ -336,7 +360,8 @@ class Router:
             await self._ticker.watch(self._held.values())
         if self._woken or self._looks % 10 == 0:
             self._woken = False
-            if await self._catalogues.look():
+            changed = await self._catalogues.look()
+            if changed or self._outdated:
                 await self._adopt()
 
     async def _reload(self) -> None:
@@ -353,7 +378,14 @@ class Router:
                 await self._halt(PartitionHalted(message), partition)
 
     async def _adopt(self) -> None:
-        """First the waits everywhere, then each partition's triggers in one commit (W11)."""
+        """First the waits everywhere, then each partition's triggers in one commit (W11).
+
+        What was decided with the waits before is committed first: the store takes it until a partition has taken over.
+        """
+        self._outdated = False
+        for held in list(self._held.values()):
+            if held.effects.last is not None:
+                await self._commit(held, checkpoint=False)
         for held in self._held.values():
             held.front = await self._catalogues.front(held.front.rules.number)
         for held in list(self._held.values()):
@@ -401,8 +433,8 @@ class Router:
         ports.failpoint("commit.before")
         try:
             admitted = await self._patient.commit(commit)
-        except Fenced:
-            await self._fenced(held)
+        except Fenced as error:
+            await self._fenced(held, error)
             return False
         ports.failpoint("commit.after")
         held.committed(commit, ports.boot())
@@ -412,8 +444,15 @@ class Router:
             self._on_commit(commit, admitted)
         return True
 
-    async def _fenced(self, held: Held) -> None:
+    async def _fenced(self, held: Held, error: Fenced) -> None:
         partition, began = held.partition, held.stored.offset
+        if isinstance(error, Outdated):
+            log.info("route.outdated", partition=partition, since=began)
+            await self._catalogues.look()
+            self._woken = self._outdated = True
+            await self._recover(partition)
+            return
+        self.fenced += 1
         await self._recover(partition)
         found = self._held.get(partition)
         at = found.stored.offset if found is not None else "nowhere"

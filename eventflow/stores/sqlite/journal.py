@@ -154,6 +154,8 @@ def append(db: Sql, lease: Lease, it: Append, memo: Memo) -> Appended:
     inbox.withdraw(db, row, it.withdraw)
     for event in it.outbox:
         db.execute(SQL.insert_outbox, (event,))
+    if it.children:
+        db.execute(SQL.want_newest_waits)
     for firing in it.children:
         admission.admit(db, firing, it.at, memo)
     seen = max(row.inbox_seen, it.inbox_seen)

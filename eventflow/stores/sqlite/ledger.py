@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventflow.errors import Fenced, NotFound
+from eventflow.errors import Fenced, NotFound, Outdated
 from eventflow.model.commit import Recalled
 from eventflow.model.record import Position
 from eventflow.model.workflow import definition_hash
@@ -54,6 +54,13 @@ def commit(db: Sql, it: Commit, memo: Memo) -> Admitted:
             "another router has taken over; drop the memory and recall"
         )
         raise Fenced(message)
+    wanted = db.execute(SQL.waits_wanted).get
+    if it.waits < wanted:
+        message = (
+            f"partition {it.partition}: decided with the wait selectors of catalogue {it.waits}, those of {wanted} are "
+            "in force; drop the memory, read the catalogue and recall"
+        )
+        raise Outdated(message)
     _advance(db, it, first=found is None)
     if it.checkpoint is not None:
         _checkpoint(db, it.partition, it.checkpoint)

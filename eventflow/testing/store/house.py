@@ -27,6 +27,8 @@ SECOND: Micros = 1_000_000
 MINUTE: Micros = 60 * SECOND
 DAY: Micros = 86_400 * SECOND
 LEASE: Micros = MINUTE
+NEWEST = 1 << 40
+"""A catalogue number above any other: such a commit was decided with all waits there will be."""
 
 WORKFLOW = Workflow(id="team/build", name="build")
 OTHER = Workflow(id="team/other", name="other")
@@ -65,7 +67,7 @@ class House:
         offset = effects.pop("offset", self.position + 1)
         plain: dict[str, Any] = {
             "id": f"commit-{offset}", "follows": self.last, "partition": 0,
-            "position": Position(offset, b"mark%d" % offset), "log_time": self.now,
+            "position": Position(offset, b"mark%d" % offset), "log_time": self.now, "waits": NEWEST,
         }  # fmt: skip
         return Commit(**(plain | effects))
 

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eventflow.errors import Fenced, NotFound
+from eventflow.errors import Fenced, NotFound, Outdated
 from eventflow.model.commit import Checkpoint
 from eventflow.model.outcome import DeadLetter, Outcome
 from eventflow.model.record import CONTROL, Position, Ref
-from eventflow.model.run import Wait
+from eventflow.model.run import Parent, Wait
 from eventflow.model.workflow import Concurrency, Workflow, encode
+from eventflow.plugin.store import Append
 from eventflow.testing.store.house import (
     DAY,
     DEFINITIONS,
+    LEASE,
     MINUTE,
     OTHER,
     SECOND,
@@ -140,6 +142,44 @@ class LedgerTests(StoreSuite):
             assert [letter for _, letter in rest] == [dead[2], dead[1], dead[0]]
             with pytest.raises(NotFound):
                 await house.store.dead(10, after="nonsense")
+
+    async def test_a_commit_without_the_waits_that_another_partition_has_taken_over_is_outdated(
+        self, tmp_path: Path
+    ) -> None:
+        async with self.house(tmp_path) as house:
+            await house.commit(waits=1)
+            await house.store.activate({}, T0)
+            await house.commit(waits=1, firings=(firing("run_a"),))  # nobody decides by the newest yet
+            taken = house.commit_of(partition=1, follows="", id="k", waits=2, checkpoint=Checkpoint({}, 2))
+            await house.store.commit(taken)
+            before = await house.store.recall(0)
+            with pytest.raises(Outdated):
+                await house.store.commit(house.commit_of(waits=1, firings=(firing("run_b"),)))
+            assert await house.store.recall(0) == before
+            assert [run.id for run in await house.store.runs(10)] == ["run_a"]
+            await house.commit(waits=2, firings=(firing("run_b"),))
+
+    async def test_an_outdated_commit_that_was_written_before_is_done(self, tmp_path: Path) -> None:
+        async with self.house(tmp_path) as house:
+            written = house.commit_of(waits=1, firings=(firing("run_a"),))
+            await house.store.commit(written)
+            await house.store.commit(
+                house.commit_of(partition=1, follows="", id="k", waits=2, checkpoint=Checkpoint({}, 2))
+            )
+            assert (await house.store.commit(written)).runs == {"run_a": "queued"}
+
+    async def test_a_child_brings_the_newest_waits_into_force(self, tmp_path: Path) -> None:
+        async with self.house(tmp_path) as house:
+            await house.commit(waits=1, firings=(firing("run_a"),))
+            await house.store.activate({}, T0)
+            (claim,) = await house.store.claim("anna", 1, LEASE, house.now)
+            await house.store.append(
+                claim.lease, Append(at=house.now, children=(firing("run_b", parent=Parent("run_a", "call", 1, 1)),))
+            )
+            newest = (await house.store.catalogue())[0]
+            with pytest.raises(Outdated):
+                await house.store.commit(house.commit_of(waits=newest - 1))
+            await house.commit(waits=newest)
 
     async def test_the_catalogue_gets_a_new_number_when_it_changes(self, tmp_path: Path) -> None:
         store = self.make_store(tmp_path)

@@ -135,7 +135,7 @@ class Load:
         targets = [*self.held, f"run-{name}-0", "run-of-nobody"]
         return Commit(
             id=f"commit-{name}", follows=self.commits[-1].id if self.commits else "", partition=0,
-            position=Position(number, b"mark %d" % number), log_time=self.now,
+            position=Position(number, b"mark %d" % number), log_time=self.now, waits=1_000_000,
             checkpoint=self._checkpoint() if draw() < 0.5 else None, firings=tuple(firings),
             deliveries=tuple(
                 Delivery(kind="signal", identity=f"signal-{name}-{place}", log_time=self.now,
@@ -393,7 +393,7 @@ async def goes_on(store: SqliteStore) -> None:
         concurrency=Concurrency(),
     )  # fmt: skip
     commit = Commit(
-        id="after", follows=recalled.last, partition=0, log_time=now, firings=(firing,),
+        id="after", follows=recalled.last, partition=0, log_time=now, waits=1_000_000, firings=(firing,),
         position=Position(recalled.position.offset + 1, b"after"),
     )  # fmt: skip
     assert (await store.commit(commit)).runs == {"after": "queued"}

@@ -118,7 +118,7 @@ class House:
         self.commits += 1
         commit = Commit(
             id=f"c{self.commits}", follows=self.last, partition=0, position=Position(self.commits, b""),
-            log_time=ports.wall(), **what,
+            log_time=ports.wall(), waits=1_000_000, **what,
         )  # fmt: skip
         self.last = commit.id
         await self.store.commit(commit)

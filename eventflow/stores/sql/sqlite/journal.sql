@@ -78,3 +78,7 @@ SELECT min(t) FROM (
 
 -- name: insert_outbox
 INSERT INTO outbox (event) VALUES (?);
+
+-- name: want_newest_waits
+INSERT INTO setting (name, value) SELECT 'waits', CAST(ifnull(max(number), 0) AS TEXT) FROM catalogue WHERE true
+ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value;

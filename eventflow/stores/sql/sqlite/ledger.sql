@@ -9,6 +9,10 @@ SELECT slot, value FROM memory WHERE partition = ?;
 -- name: last
 SELECT last FROM partition WHERE partition = ?;
 
+-- name: waits_wanted
+SELECT max((SELECT ifnull(max(catalogue), 0) FROM partition),
+           ifnull((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'waits'), 0));
+
 -- name: first_commit
 INSERT INTO partition (partition, position, mark, memory_at, memory_mark, last, catalogue, log_time)
 VALUES (?1, ?2, ?3, 0, x'', ?4, 0, ?5);
