@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.crash.house import House
@@ -23,20 +24,22 @@ steps:
 COUNTED = """
 metadata: {name: Counted}
 triggers:
-  - {id: most, type: event, config: {source: orders, key: event.partitionkey, limit: [{max: 120, per: 1d}]}}
+  - {id: most, type: event, config: {source: orders, key: event.partitionkey, limit: [{max: 80, per: 1d}]}}
 concurrency: {mode: parallel, max: 64}
 steps:
   - {name: note, uses: run.annotate, with: {text: "counted"}}
 """
-ROUNDS, EACH, KEYS = 6, 100, 5
+ROUNDS, EACH, KEYS = 4, 100, 5
 
 
-async def test_killed_after_storing_and_before_settling(kafka, topic, tmp_path: Path):
+@pytest.mark.parametrize("bus", ["sqlite", "kafka"])
+async def test_killed_after_storing_and_before_settling(kafka, topic, tmp_path: Path, bus: str):
     await kafka.create_topic(topic, partitions=3)
+    log = {"url": f"kafka://{kafka.bootstrap}/{topic}.bus", "partitions": 6} if bus == "kafka" else "sqlite:"
     source = {"type": "kafka", "config": {"url": f"kafka://{kafka.bootstrap}/{topic}", "format": "json"}}
     async with (
         AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer,
-        House(tmp_path, "", {"noted": NOTED, "counted": COUNTED}, sources={"orders": source}) as house,
+        House(tmp_path, "", {"noted": NOTED, "counted": COUNTED}, sources={"orders": source}, bus=log) as house,
     ):
         for round_ in range(ROUNDS):
             for number in range(EACH):

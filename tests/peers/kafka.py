@@ -1,7 +1,7 @@
 """A real Apache Kafka for the tests: started, frozen, killed and started again by the suite itself, on loopback.
 
 Everybody shares the broker of the fixture `kafka` and makes topics and groups of a new name; who kills, freezes or
-configures brokers makes his own with `own_kafka`. All tests with one of them run in one worker of pytest-xdist.
+configures brokers makes his own with `own_kafka`.
 
     async def test_it(kafka, topic):
         await kafka.create_topic(topic, partitions=6, **{"message.timestamp.type": "LogAppendTime"})

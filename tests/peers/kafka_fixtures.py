@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import zlib
 
 import pytest
 
@@ -9,19 +10,21 @@ from tests.peers import kafka_parts
 from tests.peers.kafka import Cluster, archive
 
 FIXTURES = {"kafka", "own_kafka"}
+BROKERS = 2
+"""So many shared brokers run at once, each for the tests of one worker."""
 numbers = itertools.count(1)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """One broker serves a whole run, so its tests are one group of pytest-xdist and carry the marker `kafka`.
+    """The tests of Kafka carry its marker, and run in at most `BROKERS` workers of pytest-xdist, a module in one.
 
     First of all plugins: `-m` and pytest-xdist look at what is marked here.
     """
     for item in items:
         if FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.kafka)
-            item.add_marker(pytest.mark.xdist_group("kafka"))
+            item.add_marker(pytest.mark.xdist_group(f"kafka-{zlib.crc32(item.path.name.encode()) % BROKERS}"))
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +38,7 @@ def kafka_classes():
 
 @pytest.fixture(scope="session")
 def kafka(kafka_classes, tmp_path_factory):
-    """The broker that all tests share: leave it running and make topics and groups of new names."""
+    """The broker that all tests of this worker share: leave it running and make topics and groups of new names."""
     with Cluster(tmp_path_factory.mktemp("kafka"), archive=kafka_classes) as cluster:
         yield cluster
 

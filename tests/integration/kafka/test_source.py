@@ -236,6 +236,7 @@ async def test_a_topic_that_is_not_there_is_waited_for(kafka, topic, tmp_path):
             while not (trouble := flow._doors._pullers.trouble):
                 await asyncio.sleep(0.05)
         assert f"no topic '{topic}'" in trouble["orders"]
+        assert b'eventflow_source_waiting{source="orders"} 1.0' in await flow._doors.metrics()
         await kafka.create_topic(topic)
         await send(kafka, topic, (b"a", [], None))
         await events(flow, 1)
