@@ -22,6 +22,7 @@ from eventflow.app.doors import Doors
 from eventflow.app.rooms import build_bus, build_store, make_private
 from eventflow.app.why import Why
 from eventflow.app.workflows import Workflows
+from eventflow.buses.kafka import KafkaBus
 from eventflow.buses.memory import MemoryBus
 from eventflow.disk import Hold
 from eventflow.errors import EventflowError, NotFound, StorageError
@@ -96,6 +97,8 @@ class Eventflow:
         self.why = Why(self, self._router.verdicts)
         """Why events did what they did."""
         self._doors = Doors(self) if doors else None
+        if self._doors is not None and isinstance(self.bus, KafkaBus):
+            self.bus.measures.rounds = self._doors.measured.round_of_bus
         self._loops: list[asyncio.Task[None]] = []
         self._open = False
 
@@ -289,6 +292,11 @@ class Eventflow:
     def halted(self) -> dict[int, str]:
         """Partitions that cannot go on without a person, and why."""
         return self._router.halted
+
+    @property
+    def fenced(self) -> int:
+        """How many commits another router had overtaken."""
+        return self._router.fenced
 
     @property
     def counts(self) -> dict[tuple[str, str, str], int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eventflow.errors import StorageError
+
 if TYPE_CHECKING:
     from eventflow.app.house import Eventflow
     from eventflow.observe.metrics import Reading
@@ -14,11 +16,17 @@ async def read(flow: Eventflow) -> list[Reading]:
     readings: list[Reading] = [
         ("partitions_halted", (), len(flow.halted)),
         ("runs_in_hand", (), flow.in_hand),
+        ("commits_fenced", (), flow.fenced),
         ("questions", (), len(await flow.store.questions(10_000))),
         ("workflows", (), len(flow.catalogue.workflows)),
     ]
+    if (measures := getattr(flow.bus, "measures", None)) is not None:
+        readings += [("bus_publish_unclear", (), measures.unclear), ("bus_rebalances", (), measures.rebalances)]
     for partition, position in flow.positions.items():
-        end = (await flow.bus.bounds(partition)).end
+        try:
+            end = (await flow.bus.bounds(partition)).end
+        except StorageError:
+            continue  # a bus that does not answer is told by `trouble`
         name = "control" if partition < 0 else str(partition)
         readings += [
             ("log_end", (name,), end),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import structlog
 
 from eventflow import ports
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from eventflow.kafka.connection import Connection
     from eventflow.kafka.membership import Membership
-    from eventflow.kafka.publisher import Acknowledged
     from eventflow.kafka.records import Codec
     from eventflow.model.event import Micros
     from eventflow.model.record import Entry, Record
@@ -40,17 +38,18 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("eventflow.kafka")
 
-WATCH: Final = 10.0
-"""Seconds between two looks at how many partitions there are."""
+WATCH: Final = 5.0
+"""Seconds between two looks at how many partitions there are, and two hints of how far we are."""
 
 
-class Measures(msgspec.Struct):
-    """What the bus counts for metrics. Lists are emptied by whoever reads them."""
+class Measures:
+    """What the bus counts for metrics; `rounds` hears the seconds and records of each round of writing."""
 
-    rebalances: int = 0
-    failed: int = 0
-    rounds: list[tuple[float, int]] = []
-    """Seconds and records of each round of writing."""
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.rebalances = 0
+        self.unclear = 0
+        self.rounds: Callable[[float, int], object] = lambda _seconds, _records: None
 
 
 class KafkaBus:
@@ -95,7 +94,7 @@ class KafkaBus:
         self._tails = Tails(self._lookup, self._clock, self._place)
         self._publisher = Publisher(
             self._connection, self._place, self.codec, deadline=self._deadline, queue_bytes=self._queue_bytes,
-            look=self._look, hear=self._hear, rounds=self._round,
+            look=self._look, hear=self._tails.acknowledged, rounds=self._round,
         )  # fmt: skip
 
     # --- what it is ----------------------------------------------------------------------------------------------
@@ -208,7 +207,7 @@ class KafkaBus:
         if not self._shared:
             return Alone(self._partitions_there)
         member = Member(
-            self._connection, f"eventflow.{self._wanted.topic}.{group}", (self._wanted.topic, self._wanted.control),
+            self._connection, self._group(group), (self._wanted.topic, self._wanted.control),
             session=self._session, number=self._number, rebalanced=self._rebalanced,
         )  # fmt: skip
         member.open()
@@ -234,26 +233,35 @@ class KafkaBus:
         assert self._topics is not None  # noqa: S101 - open has looked at them
         return min(topic.number("max.message.bytes", LARGEST) for topic in self._topics)
 
-    def _hear(self, written: Acknowledged) -> None:
-        self._tails.acknowledged(written)
-
     def _round(self, seconds: float, records: int) -> None:
-        self.measures.rounds.append((seconds, records))
-        del self.measures.rounds[:-10_000]
+        """A round has ended; without records when nobody knows how."""
+        if records:
+            self.measures.rounds(seconds, records)
+        else:
+            self.measures.unclear += 1
 
     def _rebalanced(self) -> None:
         self.measures.rebalances += 1
 
     async def _watch(self) -> None:
-        """See partitions that somebody has added."""
+        """See partitions that somebody has added; tell Kafka's group how far we are, for lag dashboards."""
         while True:
             await ports.sleep(WATCH)
             try:
-                count = await self._lookup.count(self._wanted.topic)
+                self._found(await self._lookup.count(self._wanted.topic))
+                for group, membership in list(self._memberships.items()):
+                    if hints := membership.hints():
+                        await self._lookup.hint(self._group(group), hints)
             except StorageError:
                 continue
-            if count > self._partitions_there:
-                self._partitions_there = count
-                log.warning("kafka.partitions_added", partitions=count, owning=self.partitions)
-                for membership in self._memberships.values():
-                    membership.found(count)
+
+    def _found(self, partitions: int) -> None:
+        """The topic has so many partitions now."""
+        if partitions > self._partitions_there:
+            self._partitions_there = partitions
+            for membership in self._memberships.values():
+                membership.found(partitions)
+
+    def _group(self, name: str) -> str:
+        """Kafka's name for one of our groups."""
+        return f"eventflow.{self._wanted.topic}.{name}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from eventflow import ports
 from eventflow.errors import StorageBusy, StorageError
-from eventflow.kafka.taming import count_partitions, stop_consumer, tame
+from eventflow.kafka.taming import commit_offsets, count_partitions, stop_consumer, tame
 from eventflow.model.record import Bounds, Record, Ref
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ class Lookup:
         """How many partitions the topic has; 0 when it is not there. Raises `StorageBusy`."""
         async with self._turn:
             return await self._bounded(self._count(topic))
+
+    async def hint(self, group: str, places: dict[int, int]) -> None:
+        """Commit offsets for a group that has no members. Raises `StorageBusy`."""
+        async with self._turn:
+            await self._bounded(self._hint(group, places))
 
     async def fetch(self, refs: Sequence[Ref]) -> dict[Ref, Record]:
         """Those of the records that are there. Raises `StorageBusy`."""
@@ -138,6 +143,10 @@ class Lookup:
     async def _count(self, topic: str) -> int:
         client = await self._connected()
         return await count_partitions(client, topic)
+
+    async def _hint(self, group: str, places: dict[int, int]) -> None:
+        client = await self._connected()
+        await commit_offsets(client, group, [(*self._place(partition), at) for partition, at in places.items()])
 
     async def _read(self, partition: int, begin: int, end: int) -> list[Record]:
         """The records of [begin, end), which lies within the log."""

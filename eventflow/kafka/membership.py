@@ -52,6 +52,10 @@ class Membership(Protocol):
         """So far the partitions are read; for lag dashboards, nobody relies on it."""
         ...
 
+    def hints(self) -> dict[int, int]:
+        """What somebody else has to tell Kafka for us; empty where we do it."""
+        ...
+
     async def close(self) -> None:
         """End; others may have the partitions."""
         ...
@@ -63,6 +67,7 @@ class Alone:
     def __init__(self, partitions: int) -> None:
         """All partitions."""
         self.epoch = 1
+        self._hints: dict[int, int] = {}
         self.assigned: tuple[int, ...] = (CONTROL, *range(partitions))
 
     def found(self, partitions: int) -> None:
@@ -78,7 +83,13 @@ class Alone:
         """Nobody waits for it."""
 
     def hint(self, positions: Mapping[int, int]) -> None:
-        """A group without members has no one to tell."""
+        """Kept for whoever tells them."""
+        self._hints.update(positions)
+
+    def hints(self) -> dict[int, int]:
+        """A group without members takes them from anybody."""
+        found, self._hints = self._hints, {}
+        return found
 
     async def close(self) -> None:
         """Nothing to end."""
@@ -134,6 +145,10 @@ class Member:
     def hint(self, positions: Mapping[int, int]) -> None:
         """Commit these now and then."""
         self._hints.update(positions)
+
+    def hints(self) -> dict[int, int]:
+        """None: only a member may."""
+        return {}
 
     async def close(self) -> None:
         """Leave the group, in bounded time."""

@@ -60,7 +60,8 @@ class Publisher:
 
     `place(partition)` names topic and partition of an entry; `codec` makes its record; `look` is asked before a new
     producer is made, and may raise. `deadline` (seconds): how long an answer is waited for. `queue_bytes`: how much may
-    wait. `hear` gets each acknowledgement and `rounds` how long a round took and how many records it had.
+    wait. `hear` gets each acknowledgement and `rounds` how long a round took and how many records it had, none
+    where its outcome is unknown.
     """
 
     def __init__(
@@ -89,8 +90,6 @@ class Publisher:
         self._largest = BATCH
         self.away = "the bus is not open"
         """Why nothing can be written now; empty while it can."""
-        self.failures = 0
-        """Rounds whose outcome is unknown."""
 
     @property
     def largest(self) -> int:
@@ -203,7 +202,7 @@ class Publisher:
 
     async def _failed(self, puts: Sequence[_Put], error: Exception) -> None:
         """Tell those of the round that nobody knows, those behind that nothing was tried; then make a new producer."""
-        self.failures += 1
+        self._rounds(self._deadline, 0)
         seconds = f"no acknowledgement in {self._deadline:g} s" if isinstance(error, TimeoutError) else _said(error)
         self.away = f"Kafka does not take records: {seconds}"
         log.warning("kafka.publish_failed", error=seconds, records=sum(len(put.entries) for put in puts))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from eventflow import ports
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
 
     from eventflow.model.event import Micros
 
@@ -102,6 +102,26 @@ async def count_partitions(consumer: Any, topic: str) -> int:
     consumer._client.add_topic(topic)
     await consumer._client.force_metadata_update()
     return len(consumer._client.cluster.partitions_for_topic(topic) or ())
+
+
+async def commit_offsets(consumer: Any, group: str, places: Sequence[tuple[str, int, int]]) -> None:
+    """Commit (topic, partition, offset) for a group without members. Raises what aiokafka raises."""
+    from aiokafka.client import ConnectionGroup, CoordinationType
+    from aiokafka.errors import for_code
+    from aiokafka.protocol.commit import OffsetCommitRequest
+
+    client = consumer._client
+    node = await client.coordinator_lookup(CoordinationType.GROUP, group)
+    topics: dict[str, list[tuple[int, int, str]]] = {}
+    for topic, partition, offset in places:
+        topics.setdefault(topic, []).append((partition, offset, ""))
+    request = OffsetCommitRequest(group, -1, "", -1, list(topics.items()))
+    answer = await client.send(node, request, group=ConnectionGroup.COORDINATION)
+    for _, partitions in answer.topics:
+        for _, code in partitions:
+            if code:
+                error: type[Exception] = for_code(code)
+                raise error
 
 
 async def stop_consumer(consumer: Any, seconds: float = STOP) -> None:

@@ -79,8 +79,8 @@ async def prepare(connection: Connection, wanted: Wanted) -> tuple[Topic, Topic]
             await admin.make(missing, wanted)
             found = await _settled(admin, wanted)
     data, control = found[wanted.topic], found[wanted.control]
-    if problems := [*_problems(data), *_problems(control), *_partitions(data, control, wanted)]:
-        raise SettingsError("; ".join(problems))
+    if bad := problems(data, control, wanted):
+        raise SettingsError("; ".join(bad))
     return data, control
 
 
@@ -99,6 +99,11 @@ async def describe(connection: Connection, topic: str) -> tuple[Topic | None, To
     async with Admin(connection) as admin:
         found = await admin.describe([topic, topic + CONTROL_SUFFIX])
     return found.get(topic), found.get(topic + CONTROL_SUFFIX)
+
+
+def problems(data: Topic, control: Topic, wanted: Wanted) -> list[str]:
+    """What a bus cannot live with, and how to mend it; empty where all is well."""
+    return [*_problems(data), *_problems(control), *_partitions(data, control, wanted)]
 
 
 def _partitions(data: Topic, control: Topic, wanted: Wanted) -> list[str]:

@@ -48,13 +48,25 @@ METERS: Final = (
     Meter("log_end", "gauge", "Offset of the next record of the log.", ("partition",), read=True),
     Meter("records_decided", "counter", "Records of the log that are decided.", ("partition",), read=True),
     Meter("lag_records", "gauge", "Records of the log that are not decided yet.", ("partition",), read=True),
+    Meter("bus_publish_seconds", "histogram", "A round of writing to Kafka, until every replica that must has it."),
+    Meter(
+        "bus_publish_records",
+        "histogram",
+        "Records of one round of writing to Kafka.",
+        buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10000),
+    ),
+    Meter("bus_publish_unclear", "counter", "Rounds of writing to Kafka whose outcome nobody knows.", read=True),
+    Meter("bus_rebalances", "counter", "How often Kafka's group has given us partitions.", read=True),
+    Meter("commits_fenced", "counter", "Commits that another router had overtaken.", read=True),
     Meter("partitions_halted", "gauge", "Partitions that cannot go on without a person.", read=True),
     Meter("outcomes", "counter", "What triggers made of events.", ("workflow", "trigger", "reason"), read=True),
     Meter("runs", "gauge", "Runs that are kept, by their status.", ("workflow", "status"), read=True),
     Meter("runs_in_hand", "gauge", "Runs that are worked on by this process now.", read=True),
     Meter("questions", "gauge", "Questions that wait for a person.", read=True),
     Meter("workflows", "gauge", "Workflows in force.", read=True),
-    Meter("source_waiting", "gauge", "1 for each source that fetches by itself and cannot now.", ("source",), read=True),
+    Meter(
+        "source_waiting", "gauge", "1 for each source that fetches by itself and cannot now.", ("source",), read=True
+    ),
     Meter("trouble", "gauge", "1 for each check of health that says not ready.", ("check",), read=True),
 )
 """All of them, in the order of an event's way. Counters end in `_total` in the exposition."""
@@ -71,6 +83,8 @@ class Metrics:
     events_clamped: Counter
     requests_refused: Counter
     accept_seconds: Histogram
+    bus_publish_seconds: Histogram
+    bus_publish_records: Histogram
 
     def __init__(self) -> None:
         """All at zero."""
@@ -85,6 +99,11 @@ class Metrics:
             return Histogram(name, meter.help, meter.labels, buckets=meter.buckets, registry=self.registry)
         kind = Counter if meter.kind == "counter" else Gauge
         return kind(name, meter.help, meter.labels, registry=self.registry)
+
+    def round_of_bus(self, seconds: float, records: int) -> None:
+        """Kafka has acknowledged so many records after so long."""
+        self.bus_publish_seconds.observe(seconds)
+        self.bus_publish_records.observe(records)
 
     def expose(self, readings: Iterable[Reading] = ()) -> bytes:
         """All of them in the Prometheus text format (see `CONTENT_TYPE`), with what was read just now."""
