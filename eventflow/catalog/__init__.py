@@ -7,7 +7,7 @@ The way of a document: `reading` (YAML events to marked nodes) → shapes (`work
 from __future__ import annotations
 
 from eventflow.catalog.against import Wants
-from eventflow.catalog.load import Checked, Loaded, check, check_detector, load, load_files
+from eventflow.catalog.load import Checked, Loaded, check, check_detector, judges, load, load_files
 from eventflow.catalog.locate import documents, folders, named, resolve, shipped
 from eventflow.catalog.problems import CODES, Problem
 from eventflow.catalog.watch import Watch
@@ -15,5 +15,5 @@ from eventflow.catalog.workflows import Known
 
 __all__ = [
     "CODES", "Checked", "Known", "Loaded", "Problem", "Wants", "Watch",
-    "check", "check_detector", "documents", "folders", "load", "load_files", "named", "resolve", "shipped",
+    "check", "check_detector", "documents", "folders", "judges", "load", "load_files", "named", "resolve", "shipped",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from eventflow.catalog.problems import CODES, Problem, Severity, severity
 
 if TYPE_CHECKING:
+    from eventflow.catalog.fields import Fields
     from eventflow.catalog.nodes import Node, Scalar
     from eventflow.catalog.own import Start
 
@@ -42,6 +43,7 @@ class Document:
         self.expressions: list[Expression] = []
         self.starts: list[Start] = []
         self.scope: tuple[str, ...] = ()
+        self.tests: tuple[Fields, ...] = ()
         self._lines: list[str] | None = None
 
     def line(self, number: int) -> str:

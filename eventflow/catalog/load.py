@@ -12,6 +12,7 @@ import msgspec
 from eventflow.catalog import detectors as detector_documents
 from eventflow.catalog import expressions, workflows
 from eventflow.catalog.document import Document
+from eventflow.catalog.fields import Fields
 from eventflow.catalog.inputs import fits
 from eventflow.catalog.kinds import INVALID
 from eventflow.catalog.locate import documents, shown
@@ -64,6 +65,8 @@ class Checked(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...]
     starts: tuple[Start, ...] = ()
     """The workflows that its steps start."""
+    tests: tuple[Fields, ...] = ()
+    """Its tests, as they were read; see `trials`."""
 
     @property
     def active(self) -> bool:
@@ -80,7 +83,7 @@ def check(data: bytes, path: str = "workflow", *, file: str | None = None, known
         workflow = workflows.build(doc, node, path, known or Known())
         _identity(doc, node, path)
     id_ = workflow.id if workflow is not None else _written_id(doc.text) or path
-    return Checked(id_, workflow, tuple(sorted(set(doc.problems))), tuple(doc.starts))
+    return Checked(id_, workflow, tuple(sorted(set(doc.problems))), tuple(doc.starts), doc.tests)
 
 
 def check_detector(data: bytes, *, file: str, known: Known | None = None) -> tuple[Problem, ...]:
@@ -133,12 +136,18 @@ def load_files(
     here = {path: file for folder in beside for file, path in documents(folder)}
     loading = _Loading(known, here)
     if known.detectors is None:
-        specs = {path: loading.spec(file) for folder in detectors for file, path in documents(folder)}
+        specs = judges(detectors, known)
         known = msgspec.structs.replace(known, detectors=specs) if specs else known
     for file, path in files:
         loading.document(file, path, known)
     loading.across()
     return loading.loaded()
+
+
+def judges(folders: Iterable[Path], known: Known) -> dict[str, DetectorSpec | None]:
+    """Name → what it says, of every detector document under the folders; None for one that cannot be used."""
+    loading = _Loading(known)
+    return {path: loading.spec(file) for folder in folders for file, path in documents(folder)}
 
 
 class _Loading:

@@ -1,4 +1,4 @@
-"""What stands around a workflow: monitoring, access, AI, tests. Read and checked; little of it is run yet."""
+"""What stands around a workflow: monitoring, access, AI. Read and checked; little of it is run yet."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eventflow.catalog import own
 from eventflow.catalog.document import Expression
-from eventflow.catalog.fields import EitherOf, Fields, Key, ListOf, MapOf, Shape, not_yet
-from eventflow.catalog.kinds import INVALID, Anything, Cel, Duration, Kind, Number, OneOf, Text, slug
+from eventflow.catalog.fields import EitherOf, Fields, Key, ListOf, Shape, not_yet
+from eventflow.catalog.kinds import INVALID, Anything, Cel, Duration, Kind, Number, OneOf, Text
 from eventflow.catalog.nodes import Node, Scalar
 from eventflow.catalog.spelling import did_you_mean
 
@@ -150,56 +150,6 @@ AI_CONFIG: Final = Shape(
 )
 
 
-class Outcome(Kind):
-    """How a test expects the run to end."""
-
-    says = "a status, or a status with its reason"
-
-    def read(self, doc: Document, node: Node) -> Any:
-        """The words."""
-        return Text().read(doc, node)
-
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema."""
-        return {"type": "string"}
-
-
-TEST: Final = Shape(
-    "test",
-    {
-        "name": Key(Text(), "what is tested", needed=True),
-        "given": Key(
-            Shape(
-                "given",
-                {
-                    "events": Key(ListOf(MapOf(Anything())), "events that come, `at: +5m` in virtual time"),
-                    "inputs": Key(MapOf(Anything()), "inputs of a start by hand"),
-                    "ai": Key(EitherOf(OneOf("unavailable"), MapOf(Anything())), "a model's stored answers"),
-                },
-            ),
-            "what happens",
-        ),
-        "mock": Key(MapOf(MapOf(Anything())), "step to what it gives"),
-        "expect": Key(
-            Shape(
-                "expect",
-                {
-                    "fires": Key(Anything(), "whether a run starts, or how many"),
-                    "stage": Key(Text(), "the stage that said no"),
-                    "path": Key(ListOf(Text()), "the steps in the order they were taken"),
-                    "outcome": Key(Outcome(), "the status of the run"),
-                    "reason": Key(Text(), "the reason of the status"),
-                    "decisions": Key(MapOf(MapOf(Anything())), "step to case and by"),
-                    "outputs": Key(MapOf(Anything()), "outputs of the run"),
-                },
-            ),
-            "what must come of it",
-            needed=True,
-        ),
-    },
-)
-
-
 def check_ai(doc: Document, config: Fields) -> None:
     """Capabilities outside the closed list have no effect; said only where a model is asked at all."""
     if config.get("capabilities") is None:
@@ -208,25 +158,3 @@ def check_ai(doc: Document, config: Fields) -> None:
     for item in getattr(node, "items", [node]):
         if isinstance(item, Scalar) and item.text not in CAPABILITIES:
             doc.report("W232", item, f"no capability '{item.text}'", did_you_mean(item.text, CAPABILITIES))
-
-
-def check_tests(doc: Document, tests: tuple[Fields, ...], steps: set[str]) -> None:
-    """Steps that a test mocks or expects must exist."""
-    for test in tests:
-        expect = test.get("expect")
-        for fields, key in ((test, "mock"), (expect, "decisions")):
-            if fields is None or not fields.get(key):
-                continue
-            for name in fields.get(key):
-                if slug(name) not in steps:
-                    at = fields.at(key)
-                    doc.report(
-                        "E220",
-                        getattr(at, "keys", {}).get(name, at),
-                        f"there is no step '{name}'",
-                        did_you_mean(name, steps),
-                    )
-        path = expect.at("path") if expect is not None and expect.given("path") else None
-        for item in getattr(path, "items", ()):
-            if isinstance(item, Scalar) and slug(item.text) not in steps:
-                doc.report("E220", item, f"there is no step '{item.text}'", did_you_mean(item.text, steps))

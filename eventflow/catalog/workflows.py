@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from eventflow.catalog import detectors, elsewhere, expressions, graph, lint, monitoring, selectors
+from eventflow.catalog import detectors, elsewhere, expressions, graph, lint, monitoring, selectors, trials
 from eventflow.catalog.against import Wants, hold
 from eventflow.catalog.detectors import Answer
 from eventflow.catalog.failures import CONCURRENCY, HANDLING
@@ -108,7 +108,7 @@ def shape(timezone: str | None) -> Shape:
             "error_handling": Key(HANDLING, "what happens when steps fail"),
             "monitoring": Key(monitoring.MONITORING, "metrics and alerts"),
             "access": Key(monitoring.ACCESS, "who may run and see it", later=True),
-            "tests": Key(ListOf(monitoring.TEST), "examples that `eventflow test` runs"),
+            "tests": Key(ListOf(trials.TEST), "examples that `eventflow test` runs"),
         },
         hints=elsewhere.WORKFLOW,
         example="a mapping with keys such as metadata:, triggers: and steps:",
@@ -188,7 +188,8 @@ def _around(doc: Document, fields: Fields, workflow: Workflow, known: Known) -> 
             _sources(doc, config, known)
     if any(step.fields.get("ai_assisted") for step in steps) and fields.get("ai_config") is not None:
         _ai(doc, fields.get("ai_config"), known)
-    monitoring.check_tests(doc, fields.get("tests", ()), names)
+    doc.tests = fields.get("tests", ())
+    trials.check(doc, doc.tests, workflow)
     members = {
         "inputs": workflow.inputs, "steps": names, "vars": workflow.vars, "secrets": known.secrets,
         "stats": monitoring.STATS,
