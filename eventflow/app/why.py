@@ -195,6 +195,8 @@ def _lower(sentence: str) -> str:
 
 
 def _readable(record: Record) -> bool:
+    if record.fault:
+        return False
     try:
         decode(record.data)
     except (msgspec.DecodeError, ValueError, KeyError, RecursionError):

@@ -84,6 +84,8 @@ def event_body(record: Record) -> bodies.EventBody:
 
 
 def _decoded(record: Record) -> Event | None:
+    if record.fault:
+        return None
     try:
         return decode(record.data)
     except (msgspec.DecodeError, ValueError, KeyError, RecursionError):

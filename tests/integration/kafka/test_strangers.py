@@ -11,6 +11,7 @@ import msgspec
 from confluent_kafka import Consumer, Producer
 
 from eventflow import Eventflow
+from eventflow.console.reads import event_body
 from eventflow.kafka import cloudevents
 from eventflow.model.control import START, TICK, Start, Tick
 from eventflow.model.control import record as engine_record
@@ -113,6 +114,12 @@ async def test_what_is_no_event_or_a_forgery_is_a_dead_letter_and_never_fatal(ka
         assert sorted(letter.data for letter in letters) == sorted(
             [value or b"" for value, _ in strange] + [start, event(6)]
         )
+        for letter in letters:
+            [record] = await flow.bus.fetch([letter.ref])
+            assert await flow.explain(letter.ref) == []
+            assert any(letter.error in note for note in await flow.why.notes(record))
+            shown = event_body(record)
+            assert shown.data is None
         await asyncio.to_thread(send, kafka, topic, [(event(7), ours)])
         assert await runs(flow, "noted", 1) == 1
         assert flow.halted == {}
