@@ -3,6 +3,8 @@
 Written are CloudEvents in structured mode, with the partition key as the message's key, so that anybody can read them;
 what only the engine may say carries its seal. Read is what anybody writes: events in both modes; what is no event, or
 claims what only the engine may say without its seal, comes back as a record with a `fault` and never raises.
+
+The same message must become the same line in every version to come: positions are compared by a hash of it (W6).
 """
 
 from __future__ import annotations
