@@ -1,7 +1,7 @@
 """Deciding the whole log once more, from the beginning and without a crash, to hold the ledger against it (G3).
 
 The commits that the ledger holds are known one by one. For each the records that it covers are decided with a memory
-that was never stored; effects and, in the end, memory must be the same.
+that was never stored, rows of detectors one by one; effects and, in the end, memory must be the same.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from eventflow.model.workflow import Catalogue
+from eventflow.plugin.one_series import find_detector
 from eventflow.route.decide import decide
+from eventflow.route.effects import Effects
+from eventflow.route.fitting import make_due, pieces
 from eventflow.route.memory import Memory
 from eventflow.route.rules import Front, Rules, Waits
 from eventflow.route.takeover import take_over
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
 
     from eventflow.model.commit import Commit
     from eventflow.model.record import Record
-    from eventflow.route.effects import Effects
 
 
 class Refold:
@@ -31,14 +33,14 @@ class Refold:
 
     def __init__(self, stage: Stage, partition: int) -> None:
         self.stage, self.partition = stage, partition
-        self.memory, self.number, self.offset = Memory(), 0, 0
+        self.memory, self.number, self.offset = Memory(guarded=None), 0, 0
         self.image: dict[str, bytes] = {}
         self.fronts: dict[int, Front] = {}
 
     def front(self, number: int) -> Front:
         if number not in self.fronts:
             catalogue = Catalogue(number, self.stage.world.catalogues.get(number, {}))
-            self.fronts[number] = Front(Rules(catalogue), Waits({}))
+            self.fronts[number] = Front(Rules(catalogue, find=find_detector), Waits({}))
         return self.fronts[number]
 
     def step(self, commit: Commit, records: list[Record]) -> Iterator[str]:
@@ -52,13 +54,12 @@ class Refold:
             record for record in records
             if self.offset <= record.offset < commit.position.offset and record.ref not in buried
         ]  # fmt: skip
-        effects = decide(
-            covered,
-            self.memory,
-            self.front(self.number),
-            partition=self.partition,
-            partitions=self.stage.house.partitions,
-        )
+        effects, front = Effects(), self.front(self.number)
+        for piece in pieces(covered, front.rules):
+            if piece:
+                make_due(self.memory, front.rules, piece[-1].log_time)
+            one = decide(piece, self.memory, front, partition=self.partition, partitions=self.stage.house.partitions)
+            effects.add(one)
         yield from (f"{where}: {line}" for line in differences(effects, commit))
         self.offset = commit.position.offset
         if commit.checkpoint is not None:
@@ -85,6 +86,7 @@ def differences(effects: Effects, commit: Commit) -> Iterator[str]:
     pairs = {
         "firings": ([f.run for f in effects.firings], [f.run for f in commit.firings]),
         "deliveries": ([d.identity for d in effects.deliveries], [d.identity for d in commit.deliveries]),
+        "outbox": (effects.outbox, list(commit.outbox)),
         "reruns": ([r.run for r in effects.reruns], [r.run for r in commit.reruns]),
         "outcomes": (
             [(o.ref, o.workflow, o.trigger, o.reason) for o in effects.outcomes],

@@ -23,6 +23,7 @@ from eventflow.ingest.gateway import Gateway
 from eventflow.model.record import CONTROL
 from eventflow.model.workflow import encode
 from eventflow.observe.metrics import Metrics
+from eventflow.plugin.one_series import find_detector
 from eventflow.route.inputs import complete
 from eventflow.route.outbox import Outbox
 from eventflow.route.router import Router
@@ -170,7 +171,7 @@ class Node:
         if self.house.server is None:
             await store.open()
         await self._activate()
-        self.router = Router(self.bus, self.store, on_commit=self._committed)
+        self.router = Router(self.bus, self.store, on_commit=self._committed, detectors=find_detector)
         self.outbox = Outbox(self.bus, self.store, worker=self.worker)
         self.executor = self._new_executor()
         self.gateway = Gateway(self.bus, metrics=METRICS, lost=lambda _: self.world.kill(self.name, "a sync failed"))

@@ -2,6 +2,7 @@
 
 import deciding
 import executing
+import judging
 
-SCENARIOS = (*executing.SCENARIOS, *deciding.SCENARIOS)
+SCENARIOS = (*executing.SCENARIOS, *deciding.SCENARIOS, *judging.SCENARIOS)
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -30,7 +30,7 @@ class Scenario:
 
     `files` makes the workflows at the beginning, `work` is what happens outside, `calm` makes things that never end
     end. `nodes`, `partitions`, `shared`: the houses. `kills`: how often a node is killed at random in `horizon`
-    seconds. `ends`: within how many seconds after healing all must be over.
+    seconds. `ends`: within how many seconds after healing all must be over. `seeds`: how many in the short form.
     """
 
     def __init__(
@@ -49,12 +49,14 @@ class Scenario:
         faults: dict[str, float] | None = None,
         bus: dict[str, Any] | None = None,
         checks: tuple[Callable[[Stage], Iterator[str]], ...] = (),
+        seeds: int = 15,
     ) -> None:
         self.name, self.files, self.work, self.calm = name, files, work, calm
         self.nodes, self.partitions, self.shared = nodes, partitions, shared
         self.kills, self.horizon, self.ends = kills, horizon, ends
         self.faults, self.bus = faults or {}, bus or {}
         self.checks = (*ALL, *checks)
+        self.seeds = seeds
 
     def __repr__(self) -> str:
         return self.name

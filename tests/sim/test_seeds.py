@@ -6,8 +6,6 @@ import pytest
 from scenarios import SCENARIOS
 from stage import simulate
 
-SEEDS = 15
-"""Seeds of each scenario in the short form."""
 MANY = int(os.environ.get("EVENTFLOW_SIM_SEEDS", "200"))
 """Seeds of each scenario in the long form."""
 
@@ -19,11 +17,11 @@ def play(scenario, seeds):
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_no_promise_is_broken(scenario):
-    play(scenario, range(SEEDS))
+    play(scenario, range(scenario.seeds))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 @pytest.mark.timeout(3600)
 def test_no_promise_is_broken_in_many_seeds(scenario):
-    play(scenario, range(SEEDS, MANY))
+    play(scenario, range(scenario.seeds, MANY))
