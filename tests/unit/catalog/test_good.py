@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from eventflow.catalog import Known, check, check_detector, load, shipped
+from eventflow import settings
+from eventflow.app.known import known
+from eventflow.catalog import Known, check, check_detector, folders, load
 from eventflow.model.workflow import Action, Decision, Parallel, decode, encode
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/documents/good"
@@ -104,7 +106,7 @@ def test_the_detector_of_the_second_example():
 
 def test_what_is_shipped_and_shown_loads_without_errors():
     demo = Path(__file__).parents[3] / "eventflow/cli/demo/workflows"
-    loaded = load([demo, *([shipped("workflows")] if shipped("workflows") else [])], KNOWN)
+    loaded = load(folders("workflows", [demo]), known(settings.given({})), detectors=folders("detectors", []))
     assert [str(problem) for problem in loaded.errors] == []
     assert {"alerts/page", "delivery/deploy", "review/pull_request"} <= set(loaded.workflows)
 
