@@ -108,6 +108,13 @@ class KafkaBus:
         return Survives.POWER if kept == {Survives.POWER} else Survives.PROCESS
 
     @property
+    def topics(self) -> tuple[Topic, Topic]:
+        """Data and control as they were last looked at."""
+        if self._topics is None:
+            raise StorageError("the bus is not open")
+        return self._topics
+
+    @property
     def partitions(self) -> int:
         """N, the data partitions that own keys."""
         return self._wanted.partitions
@@ -230,8 +237,7 @@ class KafkaBus:
         """The topics again, before a new producer; returns the largest record that both take."""
         if self._open:
             self._topics = await prepare(self._connection, self._wanted)
-        assert self._topics is not None  # noqa: S101 - open has looked at them
-        return min(topic.number("max.message.bytes", LARGEST) for topic in self._topics)
+        return min(topic.number("max.message.bytes", LARGEST) for topic in self.topics)
 
     def _round(self, seconds: float, records: int) -> None:
         """A round has ended; without records when nobody knows how."""

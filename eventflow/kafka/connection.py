@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -20,6 +21,7 @@ from eventflow import ports
 from eventflow.errors import ComponentError, SettingsError, StorageBusy
 
 DEFAULT_PORT = 9092
+_ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]\s]+))(?::([0-9]{1,5}))?")
 ANSWER = 5.0
 """Seconds that one address may take to answer."""
 
@@ -84,10 +86,10 @@ class Connection(msgspec.Struct, frozen=True):
         """Host and port of each server. Raises `SettingsError` for one that is none."""
         found = []
         for server in self.servers:
-            host, colon, port = server.rpartition(":") if server.count(":") == 1 or "]:" in server else (server, "", "")
-            if not host or (colon and not port.isdigit()):
+            parts = _ADDRESS.fullmatch(server)
+            if parts is None:
                 raise SettingsError(f"{server!r} is no address of a Kafka broker; write host:port")
-            found.append((host.strip("[]"), int(port) if colon else DEFAULT_PORT))
+            found.append((parts[1] or parts[2], int(parts[3] or DEFAULT_PORT)))
         return found
 
     def _context(self) -> ssl.SSLContext | None:
@@ -125,6 +127,8 @@ async def reach(connection: Connection, seconds: float = ANSWER) -> None:
     for host, port in connection.addresses():
         try:
             await _knock(connection, host, port, seconds)
+        except SettingsError:
+            raise
         except Exception as error:  # noqa: BLE001 - `why` knows them, and tells the rest as they are
             text, final = why(error, connection, f"{host}:{port}")
             if final:

@@ -230,16 +230,20 @@ class Admin:
             own = {**config, "retention.bytes": str(max(-1, wanted.retention_bytes // count))}
             new.append(NewTopic(name, count, replication, topic_configs={**own, **_given(wanted)}))
         answer = await self._ask(self._client.create_topics(new))
-        for name, code, text in answer.topic_errors:
-            if code not in {0, 36}:
-                count = 1 if name == wanted.control else wanted.partitions
-                raise SettingsError(self._refused(name, code, text, replication, f"--partitions {count}"))
+        refused = {name: (code, text) for name, code, text in answer.topic_errors if code not in {0, 36}}
+        sentences = [
+            self._refused(name, *refused[name], replication, 1 if name == wanted.control else wanted.partitions)
+            for name in names
+            if name in refused
+        ]
+        if sentences:
+            raise SettingsError("; ".join(sentences))
 
-    def _refused(self, name: str, code: int, text: str | None, replication: int, count: str) -> str:
+    def _refused(self, name: str, code: int, text: str | None, replication: int, count: int) -> str:
         if code in {29, 31}:
             return (
                 f"the topic {name} is not there and {self._us} may not make it: allow Create, or make it: kafka-topics "
-                f"--create --topic {name} {count} --config message.timestamp.type=LogAppendTime"
+                f"--create --topic {name} --partitions {count} --config message.timestamp.type=LogAppendTime"
             )
         if code == 38:
             return (
