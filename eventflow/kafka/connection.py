@@ -88,7 +88,7 @@ class Connection(msgspec.Struct, frozen=True):
         for server in self.servers:
             parts = _ADDRESS.fullmatch(server)
             if parts is None:
-                raise SettingsError(f"{server!r} is no address of a Kafka broker; write host:port")
+                raise SettingsError(f"{self.where}.url: {server!r} is no address of a Kafka broker; write host:port")
             found.append((parts[1] or parts[2], int(parts[3] or DEFAULT_PORT)))
         return found
 

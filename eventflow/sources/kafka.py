@@ -31,7 +31,7 @@ import structlog
 from eventflow import ports
 from eventflow.errors import Refused, SettingsError, StorageBusy
 from eventflow.kafka import cloudevents
-from eventflow.kafka.connection import Connection, Sasl, Tls, reach
+from eventflow.kafka.connection import Connection, Sasl, Tls, reach, required
 from eventflow.kafka.taming import pace, quieten, stop_consumer
 from eventflow.model.event import from_micros, parse_time, to_micros
 from eventflow.plugin import Delivery, Draft, Pull, SourceContext
@@ -84,8 +84,9 @@ class Kafka(Pull):
     extra = "kafka"
 
     def __init__(self, context: SourceContext) -> None:
-        """Raises `SettingsError`."""
+        """Raises `SettingsError`; `ComponentError` where the extra is missing."""
         super().__init__(context)
+        required()
         where = f"sources.{context.name}.config"
         try:
             config = msgspec.convert(context.settings.get("config", {}), Config)
