@@ -12,6 +12,8 @@ from eventflow.cli.doors import Door, options, part
 
 FEW = 3
 """So many triggers that do not select an event at all are shown; more are only counted."""
+NEARLY = "nearly the same"
+"""What `explain` says of a trigger that was likely meant to select the event: never only counted."""
 
 
 @click.command()
@@ -40,7 +42,9 @@ def _event(found: dict[str, Any], *, everything: bool) -> None:
     click.echo(f"{event['handle']}  {event['type']}  from {event['source']}  id {event['id']}")
     for note in found.get("notes", []):
         click.echo("  " + click.style(note, fg="yellow"))
-    strangers = [one for one in found["outcomes"] if one["stage"] in {"matched", "disabled"}]
+    strangers = [
+        one for one in found["outcomes"] if one["stage"] in {"matched", "disabled"} and NEARLY not in one["sentence"]
+    ]
     folded = [] if everything or len(strangers) <= FEW else strangers
     for outcome in found["outcomes"]:
         if outcome not in folded:

@@ -31,8 +31,10 @@ def tell(error: BaseException, *, as_json: bool) -> int:
     if as_json:
         body = {"error": {"code": code, "message": message, "advice": advice}}
         click.echo(json.dumps(body, ensure_ascii=False), err=True)
-    elif isinstance(error, click.ClickException):
+    elif isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
+    elif isinstance(error, click.ClickException):
+        click.echo(f"error: {message}" + (f"; {advice}" if advice else ""), err=True)
     else:
         click.echo(f"error: {error}", err=True)
     return ending
@@ -55,7 +57,7 @@ def _parts(error: BaseException) -> tuple[str, str, str, int]:
 def _split(text: str) -> tuple[str, str]:
     """Our messages say what is wrong first, and after a semicolon what to do."""
     message, _, advice = text.partition("; ")
-    return message, advice
+    return message.removesuffix("."), advice
 
 
 def _word(name: str) -> str:

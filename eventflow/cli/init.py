@@ -42,10 +42,11 @@ def command(door: Door, folder: Path) -> None:
     click.echo(
         f"\nNext:\n{into}"
         "  eventflow validate                       are the documents right?\n"
+        "  eventflow test                           do they do what their tests say?\n"
         "  eventflow serve                          run it (and in another terminal:)\n"
         "  eventflow emit events/big_order.json     send an event\n"
         "  eventflow explain order-1                what did it do, and why?\n"
-        "  eventflow tail --since 10m               everything that happens"
+        "  eventflow tail                           follow everything that happens"
     )
 
 

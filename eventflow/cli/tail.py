@@ -29,10 +29,12 @@ RUN = "eventflow.run."
 @click.option("--source", metavar="GLOB", help="Only events of these sources.")
 @click.option("--workflow", shell_complete=ids.workflows, help="Only what this workflow made of them, and its runs.")
 @click.option("--limit", type=click.IntRange(1), help="End after so many.")
+@click.option("--no-follow", "stop", is_flag=True, help="End when all that is there has been told.")
 @options
 def command(
-    door: Door, since: str | None, type_: str | None, source: str | None, workflow: str | None, limit: int | None
-) -> None:
+    door: Door, since: str | None, type_: str | None, source: str | None, workflow: str | None, limit: int | None,
+    stop: bool,
+) -> None:  # fmt: skip
     """Follow events, the outcome of every trigger that selects them, and runs, until Ctrl-C.
 
     With --json one JSON object a line: {"event": {…}, "outcomes": […]}. Runs are events too (`eventflow.run.*`).
@@ -40,7 +42,7 @@ def command(
     wanted = _chooser(type_, source, workflow)
     left = limit
     try:
-        for item in _items(door, since_time(since)):
+        for item in _items(door, since_time(since), follow=not stop):
             if not wanted(item):
                 continue
             _print(item, workflow, as_json=door.as_json)
@@ -68,14 +70,15 @@ def since_time(since: str | None) -> str | None:
         ) from None
 
 
-def _items(door: Door, since: str | None) -> Iterator[dict[str, Any]]:
+def _items(door: Door, since: str | None, *, follow: bool) -> Iterator[dict[str, Any]]:
     """All items from there on, for ever. A server that goes away ends it, as `NoServer`."""
     query: dict[str, Any] = {"since": since} if since else {}
-    if sys.stderr.isatty() and not door.as_json:
+    if sys.stderr.isatty() and follow and not door.as_json:
         click.echo("following; Ctrl-C ends it", err=True)
     while True:
         try:
-            page = door.request("GET", "/feed", query={**query, "wait": WAIT if "after" in query else 0, "limit": 200})
+            wait = WAIT if follow and "after" in query else 0
+            page = door.request("GET", "/feed", query={**query, "wait": wait, "limit": 200})
         except NoServer:
             if "after" in query:
                 raise NoServer(
@@ -83,6 +86,8 @@ def _items(door: Door, since: str | None) -> Iterator[dict[str, Any]]:
                 ) from None
             raise
         yield from page["items"]
+        if not follow and page["next"] == query.get("after"):
+            return
         query = {"after": page["next"]}
 
 

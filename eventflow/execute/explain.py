@@ -120,7 +120,7 @@ def _waited(entry: j.Waited) -> str:
             key = f" for key {entry.key}" if entry.key is not None else ""
             return f"{_name(entry)} waits for an event{key}{limit}."
         case "answer":
-            return f"{_name(entry)} asks: {', '.join(entry.cases)}{limit}."
+            return f"{_name(entry)} asks a person: {' or '.join(entry.cases)}{limit}."
     return f"{_name(entry)} waits for the end of its workflow{limit}."
 
 

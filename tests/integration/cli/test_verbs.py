@@ -98,6 +98,9 @@ def test_tail_follows_and_ends_cleanly(project: Seat) -> None:
     assert "order.created" in told
     assert "orders/big_order / order  fired" in told
     assert "later" not in project.told("tail", "--since", "1h", "--workflow", "orders/big_order", "--limit", "2")
+    everything = project.told("tail", "--since", "1h", "--no-follow")
+    assert "other.thing" in everything
+    assert "succeeded" in everything
     assert "--since 'soon'" in project.run("tail", "--since", "soon", ends=2).stderr
 
 

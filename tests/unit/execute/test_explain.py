@@ -50,7 +50,7 @@ def test_decisions_and_answers_are_told():
     run = Play(workflow(text)).go(jump=False)
     run.tell("answer", case="no", by="bob").tell("answer", case="go", by="ann", comment="looks fine").go()
     assert said(run)[2:6] == [
-        "d asks: go, 10 s at most.",
+        "d asks a person: go, 10 s at most.",
         "Answer no by bob: refused (case 'no' is not offered; there are: go).",
         "Answer go by ann: taken.",
         "d succeeded with go, by human because looks fine.",
