@@ -87,7 +87,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context = context or contextvars.copy_context()
         if name is not None:
             context.run(ROOM.set, name)
-        return super().create_task(coro, name=name, context=context)
+        return asyncio.Task(coro, loop=self, name=name, context=context)
 
     def bury(self) -> None:
         """Let what is still under way end now, quietly; nothing of it counts any more."""

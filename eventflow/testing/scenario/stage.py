@@ -179,7 +179,10 @@ class Stage:
                     self._jump(to)
                     await self._loop.quiet()
                 return
+            wakes = await self._store.next_wake(self._bus.now())
             self._jump(due)
+            if wakes is not None and wakes <= self._now:
+                self._executor.wake()  # it would look by itself, some seconds later
 
     def _jump(self, to: Micros) -> None:
         self._loop.jump(to - self._script.start)
