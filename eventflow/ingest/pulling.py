@@ -23,6 +23,7 @@ from eventflow.ingest.mapping import SourceMapping
 from eventflow.model.control import REFUSED, Refusal, record
 from eventflow.model.identity import partition_of
 from eventflow.model.record import Entry
+from eventflow.web.problems import CODES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,7 +178,7 @@ class Puller:
         if not refused:
             return True
         for _, refusal in refused:
-            self._refused.labels(refusal.code).inc()
+            self._refused.labels(refusal.code if refusal.code in CODES else "other").inc()
         name = self.name
         _, first = refused[0]
         log.warning("source.refused", source=name, messages=len(refused), reason=first.detail)
