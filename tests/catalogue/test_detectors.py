@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 START = datetime(2026, 5, 4, tzinfo=UTC)
 DAY = 1440
 """A sample a minute."""
-DAYS = 4
-INCIDENT = 3 * DAY + 700
+DAYS = 3
+INCIDENT = 2 * DAY + 700
 LASTS = 40
 
 
