@@ -29,7 +29,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.peers import kafka_parts
+from tests.peers import kafka_parts, orphans
 
 # The fast compiler only and the serial collector: the least start and CPU time for a broker that lives for seconds.
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true")
@@ -101,6 +101,7 @@ class Node:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                                             start_new_session=True)  # fmt: skip
+        orphans.watch(self.process)
 
     def wait(self, nodes: frozenset[int] = frozenset(), timeout: float = 60.0) -> None:
         """Return once it answers Metadata and lists itself, and `nodes`; the port opens only milliseconds before."""
@@ -135,6 +136,7 @@ class Node:
         self._signal(signal.SIGKILL)
         if self.process:
             self.process.wait(20)
+            orphans.forget(self.process)
 
     def stop(self, timeout: float = 30.0) -> int | None:
         """SIGTERM, after `timeout` SIGKILL; the exit code, 143 for a clean stop."""
@@ -143,10 +145,11 @@ class Node:
         self.thaw()
         self._signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout)
+            self.process.wait(timeout)
+            orphans.forget(self.process)
         except subprocess.TimeoutExpired:
             self.kill()
-            return self.process.returncode
+        return self.process.returncode
 
     def tail(self, characters: int = 1500) -> str:
         """The end of what it said."""

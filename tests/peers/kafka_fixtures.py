@@ -9,7 +9,7 @@ import pytest
 from tests.peers import kafka_parts
 from tests.peers.kafka import Cluster, archive
 
-FIXTURES = {"kafka", "own_kafka"}
+FIXTURES = {"kafka", "own_kafka", "kafka_classes"}
 BROKERS = 2
 """So many shared brokers run at once, each for the tests of one worker."""
 numbers = itertools.count(1)

@@ -1,7 +1,12 @@
 """The broker of the suite does what its users rely on: ready when told, the same data after a kill, all listeners."""
 
 import asyncio
+import contextlib
 import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -53,6 +58,31 @@ async def test_the_shared_broker_makes_topics(kafka, topic):
     await kafka.create_topic(topic, partitions=3)
     async with AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap) as consumer:
         assert consumer.partitions_for_topic(topic) == {0, 1, 2}
+
+
+def test_no_broker_outlives_a_test_process_that_is_killed(kafka_classes, tmp_path):
+    program = (
+        "import pathlib, signal, sys\n"
+        "from tests.peers.kafka import Cluster\n"
+        "cluster = Cluster(pathlib.Path(sys.argv[1]), archive=pathlib.Path(sys.argv[2]))\n"
+        "print(cluster.start().nodes[0].process.pid, flush=True)\n"
+        "signal.pause()\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path), str(kafka_classes)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tests:
+        broker = Path(f"/proc/{int(tests.stdout.readline())}")
+        assert broker.exists()
+        tests.kill()
+    deadline = time.monotonic() + 20
+    while _runs(broker):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _runs(process):
+    with contextlib.suppress(OSError):
+        return "State:\tZ" not in (process / "status").read_text()
+    return False
 
 
 @pytest.fixture
