@@ -22,7 +22,7 @@ from eventflow.route.failing import fail
 from eventflow.route.inputs import BadInputs
 from eventflow.route.judged import SAID
 from eventflow.route.keep import charge, rests
-from eventflow.route.panel import Forwarded, Refusal, Row
+from eventflow.route.panel import Forwarded, Refusal
 from eventflow.route.phrases import sentence
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from eventflow.plugin.detector import Explanation
     from eventflow.route.case import Desk
     from eventflow.route.judged import Judged
-    from eventflow.route.panel import Item
+    from eventflow.route.panel import Item, Row
     from eventflow.route.rules import Rule
 
+LARGEST: Final = 1e300
 _COUNTED: Final = frozenset((answers.LEARNING, answers.NORMAL, answers.OPEN))
 """What most samples are: counted and in the ring, no refusal to keep a row of."""
 _AFTER: Final = {reason: place for place, (_, reason) in enumerate(SAID)}
@@ -43,11 +44,11 @@ def judge(desk: Desk, rule: Rule, case: Case, item: Item) -> None:
     """Give a sample its answer."""
     if item is None:
         return
-    if isinstance(item, Row):
-        failed = item.gathered.failed.get(item.index)
+    if isinstance(item, tuple):
+        failed = item[1].failed
         try:
-            if failed is not None:
-                raise failed
+            if failed is not None and item[2] in failed:
+                raise failed[item[2]]
             _judge(desk, rule, case, item)
         except Exception as error:  # noqa: BLE001 - the other triggers go on (W17)
             fail(desk, rule, case, error)
@@ -61,15 +62,17 @@ def judge(desk: Desk, rule: Rule, case: Case, item: Item) -> None:
 
 
 def _judge(desk: Desk, rule: Rule, case: Case, row: Row) -> None:
-    one, gathered, index = row.one, row.gathered, row.index
+    one, gathered, index, value, key = row
     watch = rule.watch
     assert watch is not None  # noqa: S101 - it gathered the row
-    score, note = gathered.scores[index], gathered.notes[index]
+    score, note = gathered.scores[index], gathered.notes[index] if gathered.notes is not None else None
+    if not 0.0 <= score < LARGEST:
+        score = _sound(score)
     expected = note[0] if note is not None else nan
     at = max(one.at, case.log_time)
-    answer = watch.judge.see(one, at, row.value, score, expected)
+    answer = watch.judge.see(one, at, value, score, expected)
     ref = case.ref
-    one.note(ref.partition, ref.offset, case.log_time, answer, row.value, score)
+    one.note(ref.partition, ref.offset, case.log_time, answer, value, score)
     if answer in _COUNTED:
         desk.count(rule.name, SAID[answer][1])
         if one.alarm is not None:
@@ -78,11 +81,11 @@ def _judge(desk: Desk, rule: Rule, case: Case, row: Row) -> None:
         return
     if answer <= answers.AT_MOST:
         stage, reason = SAID[answer]
-        desk.refuse(rule.name, case, stage, reason, row.key, value=row.value, score=_number(score))
+        desk.refuse(rule.name, case, stage, reason, key, value=value, score=_number(score))
         desk.memory.arm(one)
         return
     why = desk.memory.watched.detector(watch).explain(gathered.values[index], note)
-    verdict = _verdict(one, answer, row.value, score, why)
+    verdict = _verdict(one, answer, value, score, why)
     facts = verdict.facts()
     if one.alarm is not None:
         one.alarm.verdict = facts
@@ -92,8 +95,14 @@ def _judge(desk: Desk, rule: Rule, case: Case, row: Row) -> None:
     else:
         stage, reason = SAID[answer]
         desk.count(rule.name, reason)
-        desk.keep(rule.name, case.ref, case.log_time, stage, reason, row.key, facts)
+        desk.keep(rule.name, case.ref, case.log_time, stage, reason, key, facts)
     desk.memory.arm(one)
+
+
+def _sound(score: float) -> float:
+    """A score as the Judge can take it, whatever a plugin says: not negative, finite, or NaN."""
+    score = float(score)
+    return 0.0 if score < 0.0 else min(score, LARGEST)
 
 
 def _keep(one: Judged, case: Case) -> None:

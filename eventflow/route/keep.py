@@ -122,7 +122,11 @@ def _refuse(
 
 def text_of(program: Program, case: Case) -> str:
     """A key as text: text as it is, whole numbers and booleans written out. Raises `EvaluationError` for the rest."""
-    value = program.evaluate({"event": case.event})
+    return as_key(program.evaluate({"event": case.event}))
+
+
+def as_key(value: object) -> str:
+    """A value as the text of a key. Raises `EvaluationError`."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

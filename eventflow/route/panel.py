@@ -20,18 +20,18 @@ from eventflow.model.record import CONTROL, NotAnEvent, Ref
 from eventflow.plugin.detector import Rows
 from eventflow.route.case import Case
 from eventflow.route.judged import IDENTITIES, IDENTITY, Judged
-from eventflow.route.keep import text_of
+from eventflow.route.keep import as_key, text_of
 from eventflow.route.opening import HOPS, is_engine, open_forward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eventflow.match import Matched, Program
+    from eventflow.match import Matched
     from eventflow.model.event import Micros
     from eventflow.model.record import Record
     from eventflow.route.case import Desk
     from eventflow.route.rules import Rule
-    from eventflow.route.watching import Watch
+    from eventflow.route.watching import Reading, Watch
 
 
 class Spoiled(EventflowError):
@@ -73,20 +73,13 @@ class Gathered:
         self.log_times: list[Micros] = []
         self.values: list[tuple[float, ...]] = []
         self.scores: list[float] = []
-        self.notes: list[Any] = []
+        self.notes: Sequence[Any] | None = None
         self.scored = 0
-        self.failed: dict[int, Exception] = {}
+        self.failed: dict[int, Exception] | None = None
 
 
-class Row:
-    """A sample: whose, what, and where its score will be."""
-
-    __slots__ = ("gathered", "index", "key", "one", "value")
-
-    def __init__(self, one: Judged, gathered: Gathered, index: int, value: float, key: str | None) -> None:
-        self.one, self.gathered, self.index, self.value, self.key = one, gathered, index, value, key
-
-
+Row = tuple[Judged, Gathered, int, float, str | None]
+"""A sample: whose, where its score will be, what people are shown of it, its key."""
 Item = Row | Refusal | Forwarded | Exception | None
 
 
@@ -149,10 +142,11 @@ class Panel:
     def _sample(self, rule: Rule, case: Case) -> Item:
         if rule.on_control != (self._desk.partition == CONTROL):
             return None
-        if not rule.workflow.allow_loop and rule.workflow.id in case.chain:
-            return Refusal("looped", "loop", chain=list(case.chain))
-        if case.hop > HOPS:
-            return Refusal("looped", "hops", hops=case.hop)
+        if case.event.get("eventflowchain") or case.event.get("eventflowhops"):
+            if not rule.workflow.allow_loop and rule.workflow.id in case.chain:
+                return Refusal("looped", "loop", chain=list(case.chain))
+            if case.hop > HOPS:
+                return Refusal("looped", "hops", hops=case.hop)
         return self._keyed(rule, case, forwarded=False)
 
     def _forward(self, record: Record, look: Look) -> bool:
@@ -181,14 +175,13 @@ class Panel:
         watch = rule.watch
         assert watch is not None  # noqa: S101 - the caller looked
         try:
-            key = text_of(rule.key, case) if rule.key is not None else None
-            group = text_of(watch.group, case) if watch.group is not None else None
+            key = as_key(watch.key.of(case.event)) if watch.key is not None else None
+            group = as_key(watch.group.of(case.event)) if watch.group is not None else None
         except EvaluationError as error:
             return Refusal("keyed", "key_error", error=str(error))
         except Exception as error:  # noqa: BLE001 - the other triggers go on (W17)
             return error
-        home = group if group is not None else None if watch.shares else key
-        owner = rule.owner(home, self._desk.partitions)
+        owner = self._owner(rule, watch, key, group)
         if owner != self._desk.partition:
             return Refusal("keyed", "rule_changed", key) if forwarded else Forwarded(owner)
         try:
@@ -198,6 +191,12 @@ class Panel:
         except Exception as error:  # noqa: BLE001 - the other triggers go on (W17)
             return error
 
+    def _owner(self, rule: Rule, watch: Watch, key: str | None, group: str | None) -> int:
+        """The partition that owns the series: by the coarsest of group and key (W8)."""
+        if self._desk.partitions == 1 and not rule.on_control:
+            return 0
+        return rule.owner(group if group is not None else None if watch.shares else key, self._desk.partitions)
+
     # --- keep: repeated ----------------------------------------------------------------------------------------------
 
     def _row(self, rule: Rule, watch: Watch, case: Case, key: str | None, group: str | None) -> Item:
@@ -205,9 +204,10 @@ class Panel:
         if one is None:
             return Refusal("keyed", "key_limit", key, limit=self._desk.memory.key_limit)
         event = case.event
-        identity = f"{len(event['source'])}:{event['source']}{event['id']}".encode("utf-8", "surrogatepass")
+        source = event["source"]
+        identity = f"{len(source)}:{source}{event['id']}".encode("utf-8", "surrogatepass")
         small = blake2b(identity, digest_size=IDENTITY).digest()
-        from_engine = event["source"] == ENGINE
+        from_engine = source == ENGINE
         if not from_engine and small in one.seen:
             return Refusal("repeated", "seen", key)
         values = _values(watch, case, one)
@@ -237,13 +237,15 @@ class Panel:
         gathered.values.append(row)
         if self._watched.is_guarded(watch.name):
             self._score(gathered)
-        return Row(one, gathered, index, value, key)
+        return one, gathered, index, value, key
 
     def _series(self, rule: Rule, watch: Watch, key: str, group: str, log_time: Micros) -> Judged | None:
         """The series of a key, touched; None when the trigger holds as many as it may (W15)."""
         memory, name = self._desk.memory, rule.name
-        state = memory.trigger(name)
-        clock = state.clock = max(state.clock, log_time)
+        state = memory.triggers.get(name) or memory.trigger(name)
+        clock = state.clock
+        if log_time > clock:
+            clock = memory.trigger(name).clock = log_time
         them = self._watched.series.get(name)
         if them is None:
             them = self._watched.series[name] = {}
@@ -308,61 +310,60 @@ class Panel:
         try:
             self._update(watch, gathered, at, at + 1)
         except Exception as error:  # noqa: BLE001 - the row is a dead letter of this trigger (W17)
-            del gathered.scores[at:], gathered.notes[at:]
             gathered.scores.append(nan)
-            gathered.notes.append(None)
-            gathered.failed[at] = error
+            gathered.notes = [*(gathered.notes or [None] * at), None]
+            gathered.failed = {**(gathered.failed or {}), at: error}
             self._watched.put_back(watch)
         else:
             self._watched.mirror(watch.name)
 
     def _update(self, watch: Watch, gathered: Gathered, start: int, end: int) -> None:
         whole = start == 0 and end == len(gathered.slots)
-        rows = Rows(
-            slots=gathered.slots if whole else gathered.slots[start:end],
-            times=gathered.times if whole else gathered.times[start:end],
-            log_times=gathered.log_times if whole else gathered.log_times[start:end],
-            values=gathered.values if whole else gathered.values[start:end],
+        of = slice(start, end)
+        rows = (
+            Rows(gathered.slots, gathered.times, gathered.log_times, gathered.values)
+            if whole
+            else Rows(gathered.slots[of], gathered.times[of], gathered.log_times[of], gathered.values[of])
         )
         scores = self._watched.detector(watch).update_many(rows)
         if len(scores.values) != end - start:
             raise ValueError(f"{end - start} rows got {len(scores.values)} scores")
-        gathered.scores += [_sound(score) for score in scores.values]
-        gathered.notes += scores.notes if scores.notes is not None else [None] * (end - start)
-
-
-def _sound(score: float) -> float:
-    """A score as the Judge can take it: not negative, finite, or NaN."""
-    score = float(score)
-    return 0.0 if score < 0.0 else min(score, 1e300)
+        gathered.scores += scores.values
+        if scores.notes is not None or gathered.notes is not None:
+            new = scores.notes if scores.notes is not None else [None] * (end - start)
+            gathered.notes = new if whole else [*(gathered.notes or [None] * start), *new]
 
 
 def _values(watch: Watch, case: Case, one: Judged) -> tuple[tuple[float, ...], float] | Refusal:
     """The row of a sample and the number that people are shown, or why it is none."""
-    names = {"event": case.event}
+    event = case.event
+    if len(watch.values) == 1 and watch.shown is None:
+        number = _number(watch.values[0], event)
+        if number.__class__ is float:
+            return (number,), number
     found = []
-    for at, program in enumerate(watch.values):
-        number = _number(program, names)
+    for at, reading in enumerate(watch.values):
+        number = _number(reading, event)
         if isinstance(number, EvaluationError):
-            return Refusal("raised", "value_error", error=str(number), value=program.text.strip())
+            return Refusal("raised", "value_error", error=str(number), value=reading.program.text.strip())
         if number is None and watch.missing == "zero":
             number = 0.0
         elif number is None and watch.missing == "previous" and one.last:
             number = one.last[at]
         found.append(nan if number is None else number)
     if all(number != number for number in found):  # noqa: PLR0124 - NaN
-        return Refusal("raised", "no_value", value=watch.values[0].text.strip())
+        return Refusal("raised", "no_value", value=watch.values[0].program.text.strip())
     row = tuple(found)
-    if watch.program is None:
+    if watch.shown is None:
         return row, row[0]
-    shown = _number(watch.program, names)
+    shown = _number(watch.shown, event)
     return row, shown if isinstance(shown, float) else nan
 
 
-def _number(program: Program, names: Mapping[str, object]) -> float | EvaluationError | None:
+def _number(reading: Reading, event: Mapping[str, Any]) -> float | EvaluationError | None:
     """A number; None where there is none, which is not an error."""
     try:
-        value = program.evaluate(names)
+        value = reading.of(event)
     except EvaluationError as error:
         return None if error.kind == "absent" else error
     if value.__class__ is float or value is None:

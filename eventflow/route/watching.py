@@ -22,7 +22,33 @@ if TYPE_CHECKING:
 
 Find = Callable[[str], type[Detector]]
 """The detector type of a name. Raises `ComponentError`."""
+_FORMS: Final = 4
 WEEK: Final[Micros] = 7 * 86_400_000_000
+
+
+class Reading:
+    """An expression over the event, compiled for each form that events have in this process (projected, or whole)."""
+
+    __slots__ = ("_forms", "program")
+
+    def __init__(self, program: Program) -> None:
+        """Compile when the first event comes."""
+        self.program = program
+        self._forms: dict[type, Callable[[Any], Any]] = {}
+
+    def of(self, event: Any) -> Any:
+        """The value. Raises `EvaluationError`."""
+        run = self._forms.get(event.__class__)
+        return run(event) if run is not None else self._compiled(event.__class__)(event)
+
+    def _compiled(self, form: type) -> Callable[[Any], Any]:
+        shape = getattr(form, "shape", None)
+        if shape is not None and not shape.covers(path[1:] for path in self.program.paths):
+            shape = None
+        if len(self._forms) > _FORMS:
+            self._forms.clear()
+        run = self._forms[form] = self.program.over("event", shape)
+        return run
 
 
 class Watch:
@@ -32,8 +58,8 @@ class Watch:
     """
 
     __slots__ = (
-        "absolute", "config", "context", "features", "group", "judge", "kind", "missing", "name", "per_key", "program",
-        "shares", "trained", "values",
+        "absolute", "config", "context", "features", "group", "judge", "key", "kind", "missing", "name", "per_key",
+        "shares", "shown", "trained", "values",
     )  # fmt: skip
 
     def __init__(self, name: tuple[str, str], trigger: Trigger, constants: Mapping[str, Any], find: Find) -> None:
@@ -46,9 +72,10 @@ class Watch:
         self.config = _config(self.kind, spec.config)
         self.features: tuple[str, ...] = tuple(sorted(spec.features)) or ("value",)
         texts = [spec.features[name] for name in self.features] if spec.features else [condition.value or "null"]
-        self.values: tuple[Program, ...] = tuple(compile(text, env) for text in texts)
-        self.program = compile(condition.value, env) if condition.value and spec.features else None
-        self.group = compile(spec.group, env) if spec.group is not None else None
+        self.values = tuple(Reading(compile(text, env)) for text in texts)
+        self.shown = Reading(compile(condition.value, env)) if condition.value and spec.features else None
+        self.key = Reading(compile(trigger.key, env)) if trigger.key is not None else None
+        self.group = Reading(compile(spec.group, env)) if spec.group is not None else None
         self.per_key = spec.per_key
         self.missing = spec.missing
         self.trained = self.kind.fit.__func__ is not Detector.fit.__func__  # type: ignore[attr-defined]
@@ -61,11 +88,9 @@ class Watch:
     @property
     def programs(self) -> Iterator[Program]:
         """Everything that is evaluated of an event."""
-        yield from self.values
-        if self.program is not None:
-            yield self.program
-        if self.group is not None:
-            yield self.group
+        for reading in (*self.values, self.shown, self.key, self.group):
+            if reading is not None:
+                yield reading.program
 
     def make(self) -> Detector:
         """A new detector that knows of nothing. Raises `ComponentError`."""
