@@ -14,8 +14,8 @@ import structlog
 from eventflow import ports
 from eventflow.errors import PartitionHalted, StorageBusy, StorageError
 from eventflow.kafka.lookup import record_of
-from eventflow.kafka.taming import place_of, stop_consumer, tame
-from eventflow.model.record import CONTROL, Batch, Bounds
+from eventflow.kafka.taming import place_of, stop_consumer, tame, troubles
+from eventflow.model.record import CONTROL, Batch, Bounds, Ref, mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -59,6 +59,9 @@ class Reader:
         self._tps: dict[int, Any] = {}
         self._stale = True
         """Whether the consumer has not been told yet what to read."""
+        self._marks: dict[int, bytes] = {}
+        """What the last record was that was handed out, by partition."""
+        self._troubles = 0
         self._last = CONTROL
         self._consumer: Any = None
         self._closed = False
@@ -84,6 +87,7 @@ class Reader:
         self._halted.discard(partition)
         self._buffer.pop(partition, None)
         self._bounds.pop(partition, None)
+        self._marks.pop(partition, None)
         self._rewinds[partition] = self._rewinds.get(partition, 0) + 1
         if not self._stale:
             self._consumer.seek(self._tps[partition], offset)
@@ -134,6 +138,7 @@ class Reader:
         self._halted.clear()
         self._buffer.clear()
         self._bounds.clear()
+        self._marks.clear()
         self._stale = True
 
     async def _ready(self, seconds: float) -> bool:
@@ -198,6 +203,8 @@ class Reader:
 
     async def _next(self, limit: int, looked: Sequence[int]) -> Batch | None:
         """A batch that can be had without waiting. Raises `PartitionHalted`, once a partition."""
+        if looked and troubles(self._consumer) != self._troubles and not await self._same_log():
+            return None
         for partition in self._order(looked):
             if partition in self._halted:
                 continue
@@ -209,10 +216,33 @@ class Reader:
                 if partition != CONTROL:
                     self._last = partition
                 self._tails.read(partition, end, records[-1].log_time)
+                self._marks[partition] = mark_of(records[-1])
                 return Batch(partition, start, end, records)
             if partition == CONTROL and self._unread(CONTROL):
                 return None
         return None
+
+    async def _same_log(self) -> bool:
+        """After trouble: whether each log still has the record that was handed out last; false when nobody answers.
+
+        A topic that was made anew and has grown beyond our position would else be read on as if nothing had been.
+        Raises `PartitionHalted`.
+        """
+        seen, marks = troubles(self._consumer), dict(self._marks)
+        try:
+            found = await self._tails.fetch([Ref(partition, self._at[partition] - 1) for partition in marks])
+        except StorageBusy:
+            return False
+        for ref, record in found.items():
+            if ref.partition in self._at and mark_of(record) != marks[ref.partition] == self._marks.get(ref.partition):
+                self._halted.add(ref.partition)
+                raise PartitionHalted(
+                    f"{name(ref.partition)}: record {ref.offset} is not the one that was read: the topic was made "
+                    f"anew, and {ref.offset + 1} records of the new log were not decided",
+                    partition=ref.partition,
+                )
+        self._troubles = seen
+        return True
 
     async def _hold(self, partition: int) -> None:
         """Raise `PartitionHalted` where the log does not hold the position."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from eventflow.kafka.clock import BrokerClock
     from eventflow.kafka.lookup import Lookup
     from eventflow.kafka.publisher import Acknowledged
+    from eventflow.model.record import Record, Ref
 
 
 class Tails:
@@ -51,6 +52,10 @@ class Tails:
     def hole(self, partition: int, start: int, end: int) -> None:
         """From `start` to `end` there is no record."""
         self._holes[partition] = (start, end)
+
+    async def fetch(self, refs: Sequence[Ref]) -> dict[Ref, Record]:
+        """Those of the records that are there. Raises `StorageBusy`."""
+        return await self._lookup.fetch(refs) if refs else {}
 
     async def bounds(self, partitions: Sequence[int]) -> dict[int, Bounds]:
         """What the partitions hold, without a hole at the end. Raises `StorageBusy`."""

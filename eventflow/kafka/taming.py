@@ -46,6 +46,22 @@ def pace(client: Any) -> None:
     client._metadata_update = paced
 
 
+def watch_trouble(client: Any) -> None:
+    """Count when a client has reason to doubt what it knows: a lost connection, a topic or leader that is not there."""
+    force, client.troubles = client.force_metadata_update, 0
+
+    def counted() -> Any:
+        client.troubles += 1
+        return force()
+
+    client.force_metadata_update = counted
+
+
+def troubles(consumer: Any) -> int:
+    """How often so far."""
+    return int(consumer._client.troubles)
+
+
 class LogLimit(logging.Filter):
     """Lets some lines of a kind pass in ten seconds, and says with the next how many were left out."""
 
@@ -81,7 +97,9 @@ def quieten() -> None:
 def tame(client: Any) -> None:
     """Pace and quieten a consumer or producer that was just made."""
     quieten()
-    pace(client._client if hasattr(client, "_client") else client.client)
+    inner = client._client if hasattr(client, "_client") else client.client
+    pace(inner)
+    watch_trouble(inner)
 
 
 def place_of(consumer: Any, partition: Any) -> tuple[int, int]:
