@@ -41,6 +41,7 @@ class TestIsolationForestOfOneFeature(TestIsolationForest):
 
 class TestIsolationForestByTime(TestIsolationForest):
     width = 2
+    rows = 400
 
     def config(self):
         return {"trees": 10, "train": {"min_samples": 40, "retrain_every": "10m", "window": "1h"}}

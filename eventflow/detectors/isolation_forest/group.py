@@ -60,6 +60,7 @@ class Group:
         self.given: bytes | None = None
         self.waiting = False
         """A forest is asked for and was not given in this process."""
+        self._fit_name = ""
         self.changed: set[str] = {"head"}
 
     # --- learning ----------------------------------------------------------------------------------------------------
@@ -70,7 +71,7 @@ class Group:
         number, place = divmod(head.rows, CHUNK)
         if not place:
             self.chunks[number] = (log_time, array("f"))
-            self._forget(number)
+            self._forget(number, log_time)
         rows = self.chunks[number][1]
         rows.extend(values)
         self.chunks[number] = (log_time, rows)
@@ -79,11 +80,15 @@ class Group:
         if not head.due and self._is_time(log_time):
             self._ask(log_time)
 
-    def _forget(self, newest: int) -> None:
-        """Drop the chunks that are beyond the window."""
-        for number in [number for number in self.chunks if number < newest - -(-self._limit() // CHUNK)]:
-            del self.chunks[number]
-            self.changed.add(f"chunk/{number}")
+    def _forget(self, newest: int, log_time: int) -> None:
+        """Drop the chunks that are beyond the window; of one in time as many stay as a forest needs."""
+        train, size = self._config.train, -(-self._limit() // CHUNK)
+        least = newest - -(-train.min_samples // CHUNK)
+        since = log_time - train.window.micros if train.window.micros is not None else None
+        for number, (when, _) in list(self.chunks.items()):
+            if number < newest - size or (since is not None and when < since and number < least):
+                del self.chunks[number]
+                self.changed.add(f"chunk/{number}")
 
     def _limit(self) -> int:
         """How many rows a forest is made from at most."""
@@ -121,16 +126,18 @@ class Group:
         self.job = msgspec.msgpack.encode(job)
         apart = int.from_bytes(blake2b(head.name.encode(), digest_size=4).digest(), "big") % STAGGER
         head.asked_at, head.asked_when, head.due = head.rows, log_time, log_time + HANDOVER + apart
-        self.given, self.waiting = None, True
+        self.given, self.waiting, self._fit_name = None, True, ""
         self.changed |= {"head", "job"}
 
     # --- handing over ------------------------------------------------------------------------------------------------
 
     @property
     def fit_name(self) -> str:
-        """One name for each job, whatever group had this name before."""
-        digest = blake2b(self.job, digest_size=8, key=str(self.head.due).encode()).hexdigest()
-        return f"{self.head.name}#{digest}"
+        """One name for each job, whatever group had this name before. Kept, because it is asked for at each batch."""
+        if not self._fit_name:
+            digest = blake2b(self.job, digest_size=8, key=str(self.head.due).encode()).hexdigest()
+            self._fit_name = f"{self.head.name}#{digest}"
+        return self._fit_name
 
     def give(self, made: bytes | None) -> None:
         """The forest that was asked for; it is used from `due` on."""
