@@ -66,7 +66,10 @@ class Alertmanager(Source):
         """Raises `SettingsError` without a secret or with settings that it does not have."""
         super().__init__(context)
         where = f"sources.{context.name}"
-        self._scheme = (context.settings.get("auth") or {}).get("scheme")
+        auth = context.settings.get("auth") or {}
+        self._scheme = auth.get("scheme")
+        if auth.get("header") or auth.get("prefix"):
+            raise SettingsError(f"{where}.auth: header and prefix: it is always Authorization; leave them away")
         config = context.settings.get("config") or {}
         unknown = [name for name in config if name != "username"]
         if unknown:

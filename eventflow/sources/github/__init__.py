@@ -35,9 +35,14 @@ class GitHub(Source):
         """Raises `SettingsError` without a secret or with a scheme that GitHub does not have."""
         super().__init__(context)
         where = f"sources.{context.name}"
-        scheme = (context.settings.get("auth") or {}).get("scheme")
+        auth = context.settings.get("auth") or {}
+        scheme = auth.get("scheme")
         if scheme not in {None, "hmac", "none"}:
             raise SettingsError(f"{where}.auth.scheme: GitHub signs with an HMAC; leave scheme away, not {scheme!r}")
+        if auth.get("header") or auth.get("prefix"):
+            raise SettingsError(
+                f"{where}.auth: header and prefix are GitHub's own; leave them away, or use type: webhook"
+            )
         if context.settings.get("config"):
             raise SettingsError(f"{where}.config: github has no settings of its own")
         self._open = scheme == "none"

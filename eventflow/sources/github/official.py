@@ -71,7 +71,11 @@ TIME: Final = {
     "team": ("updated_at",),
 }  # fmt: skip
 """Where the time lies, the first that has one; everything else happened when it came."""
-_RELEASE: Final = {"created": "created_at", "published": "published_at"}
+_RELEASE: Final = {
+    "created": "release.created_at", "published": "release.published_at", "released": "release.published_at",
+    "prereleased": "release.published_at",
+}  # fmt: skip
+"""The document says `release.*_at`, by the action."""
 
 
 def type_of(event: str, body: dict[str, Any]) -> str:
@@ -94,6 +98,5 @@ def subject_of(event: str, body: dict[str, Any]) -> str | None:
 def time_of(event: str, body: dict[str, Any]) -> datetime | None:
     """When it happened; None where the sender does not say."""
     if event == "release":
-        by_action = _RELEASE.get(str(body.get("action")), "updated_at")
-        return moment(body, f"release.{by_action}", "release.published_at", "release.created_at")
+        return moment(body, _RELEASE.get(str(body.get("action")), "release.updated_at"))
     return moment(body, *TIME.get(event, ()))

@@ -52,6 +52,10 @@ class GitLab(Source):
                 f"{where}.auth.scheme: GitLab has a token (bearer) and a signature (standard-webhooks), not "
                 f"{self._scheme!r}; leave scheme away to take both"
             )
+        if auth.get("header") or auth.get("prefix"):
+            raise SettingsError(
+                f"{where}.auth: header and prefix are GitLab's own; leave them away, or use type: webhook"
+            )
         if context.settings.get("config"):
             raise SettingsError(f"{where}.config: gitlab has no settings of its own")
         self._tokens = [one for one in context.secrets if not one.startswith(STANDARD_PREFIX)]

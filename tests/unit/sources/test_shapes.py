@@ -1,6 +1,7 @@
 """The normalised shape: what a workflow sees of a push, a pull request, an alert, whoever sent it."""
 
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 from eventflow.plugin import Delivery, SourceContext
 from eventflow.plugin.toolkit.git import SHAPES
 from eventflow.sources.alertmanager import FIELDS, Alertmanager
-from eventflow.sources.github import GitHub
+from eventflow.sources.github import GitHub, official
 from eventflow.sources.gitlab import GitLab
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/payloads"
@@ -159,6 +160,15 @@ def test_work_items_come_as_issues():
 )
 def test_types_of_github(event, body, type_):
     assert read("github", event=event, body=body)[0].type == type_
+
+
+def test_subjects_and_times_of_github_are_those_of_the_adapter_document():
+    table = json.loads((FIXTURES / "cloudevents/adapter-github.json").read_text())
+    assert len(table) == 71
+    for event, row in table.items():
+        subject = re.match(r'"([\w.]+)"', row["subject"])
+        assert official.SUBJECT.get(event) == (subject and subject[1]), event
+        assert official.TIME.get(event, ()) == tuple(re.findall(r'"([\w.]+)" value', row["time"])), event
 
 
 T = "2026-01-02T03:04:05"
