@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ORDER = ("ingest", "sources", "bus", "store", "route", "execute", "walk", "match_filters", "match_index")
+ORDER = ("ingest", "sources", "bus", "store", "route", "execute", "walk", "match_filters", "match_index", "detectors")
 
 
 def main() -> None:
