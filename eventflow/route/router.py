@@ -6,7 +6,6 @@ and recovers it; what else can go wrong with a commit is answered in `patience`.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -17,6 +16,7 @@ from eventflow.errors import Fenced, Outdated, PartitionHalted
 from eventflow.model.control import ADDED, HALTED
 from eventflow.model.control import record as engine_record
 from eventflow.model.record import CONTROL, Entry
+from eventflow.route import readings
 from eventflow.route.careful import TRIES, Marks
 from eventflow.route.catalogues import Catalogues
 from eventflow.route.fitting import Fits, InProcess, pieces
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from eventflow.route.fitting import Fitter
     from eventflow.route.held import Held
     from eventflow.route.states import Verdict
+    from eventflow.route.watching import Watching
 
 log = structlog.get_logger("eventflow.route")
 
@@ -143,29 +144,19 @@ class Router:
 
     def counts(self) -> dict[tuple[str, str, str], int]:
         """(workflow, trigger, reason) → answers at record rows and timers, over the partitions in hand (W14)."""
-        total: dict[tuple[str, str, str], int] = {}
-        for held in self._held.values():
-            for name, state in held.memory.triggers.items():
-                for counts in (state.counts, state.timers):
-                    for reason, number in counts.items():
-                        total[*name, reason] = total.get((*name, reason), 0) + number
-        return total
+        return readings.counts(self._held.values())
 
     def findings(self) -> dict[tuple[str, str], list[str]]:
         """(workflow, trigger) → what a person should know of its filter: never true, a field that never comes."""
-        matched: Counter[tuple[str, str]] = Counter()
-        for (workflow, trigger, reason), count in self.counts().items():
-            matched[workflow, trigger] += 0 if reason == "filter_error" else count
-        return self._sampling.findings(matched)
+        return self._sampling.findings(readings.matched(self.counts()))
 
     def verdicts(self, workflow: str, trigger: str, key: str) -> list[Verdict]:
         """The last verdicts on a key, oldest first, from whichever partition in hand owns it (for `explain`)."""
-        found: list[Verdict] = []
-        for held in self._held.values():
-            state = held.memory.keys.get((workflow, trigger), {}).get(key)
-            found += state.verdicts if state is not None else []
-            found += held.memory.watched.verdicts((workflow, trigger), key)
-        return found
+        return readings.verdicts(self._held.values(), (workflow, trigger), key)
+
+    def detectors(self) -> list[Watching]:
+        """The condition triggers in force, and how their series stand."""
+        return readings.detectors(self._held.values())
 
     def wake(self) -> None:
         """Look at the catalogue and the deadlines soon: something was activated, or a deadline set."""
