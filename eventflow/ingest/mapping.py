@@ -1,7 +1,8 @@
 """CEL over a delivery: what `map`, `dedup` and `partition_key` of a configured source make of its drafts.
 
-`map` and `dedup` see `headers` (lower-case names), `query`, `body` (the draft's data) and `source`, the configured
-name; `partition_key` sees the finished `event`. What the source itself said stays where the mapping names nothing.
+`map` and `dedup` see `headers` (lower-case names), `query`, `body` (what was sent), `data` (what the source made of it;
+the same where it has no shape of its own) and `source`, the configured name; `partition_key` sees the finished `event`.
+What the source itself said stays where the mapping names nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 NAMES = ("id", "type", "kind", "source", "subject", "time", "data")
 """What `map` may name."""
-_ENV = match.Env({"headers": None, "query": None, "body": None, "source": None})
+_ENV = match.Env({"headers": None, "query": None, "body": None, "data": None, "source": None})
 _EVENT = match.Env({"event": None})
 
 
@@ -54,8 +55,9 @@ class SourceMapping:
         """The draft with what the mapping says instead. Raises `Refused` (422) where an expression has no value."""
         if not self._map and self._dedup is None:
             return draft
-        data = msgspec.json.decode(draft.data) if isinstance(draft.data, msgspec.Raw) else draft.data
-        names = {"headers": delivery.headers, "query": delivery.query, "body": data, "source": self._name}
+        data = _decoded(draft.data)
+        body = data if draft.body is None else _decoded(draft.body)
+        names = {"headers": delivery.headers, "query": delivery.query, "body": body, "data": data, "source": self._name}
         found = {attribute: _value(program, names, f"map.{attribute}") for attribute, program in self._map.items()}
         changes = {name: _attribute(name, value) for name, value in found.items()}
         if changes.get("type", "") is None:
@@ -73,6 +75,10 @@ class SourceMapping:
             return None
         text: str | None = _attribute("partition_key", _value(self._partition_key, {"event": event}, "partition_key"))
         return text
+
+
+def _decoded(value: Any) -> Any:
+    return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
 
 
 def _compiled(text: str, env: match.Env, where: str) -> match.Program:

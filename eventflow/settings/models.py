@@ -165,7 +165,7 @@ class SourceSettings(Model):
     )
     auth: Auth = Field(Auth(), description="who may send")
     map: dict[Literal["id", "type", "kind", "source", "subject", "time", "data"], str] = Field(
-        {}, description="CEL over `headers`, `query` and `body`, one for each attribute"
+        {}, description="CEL over `headers`, `query`, `body` and `data`, one for each attribute"
     )
     dedup: str | None = Field(None, description="CEL over the same: what makes two requests the same event")
     partition_key: str | None = Field(

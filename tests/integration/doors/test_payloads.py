@@ -8,7 +8,12 @@ from collections import Counter
 import msgspec
 import pytest
 
+from eventflow.buses.memory import MemoryBus
 from eventflow.ingest.forms import one_line
+from eventflow.ingest.source import SourceDoor
+from eventflow.plugin import SourceContext
+from eventflow.sources.gitlab import GitLab
+from tests.integration.doors.open_house import House
 from tests.integration.doors.payloads import FIXTURES, OLD, SECRET, SIGNING, official_type, open_house, send_all, signed
 
 ADAPTER = json.loads((FIXTURES / "cloudevents/adapter-github.json").read_text())
@@ -178,6 +183,25 @@ async def test_a_redelivery_is_a_duplicate(house):
     assert (await post(house, "gitlab", PUSH, key | signed("gitlab", PUSH, OLD))).body["duplicates"] == 1
     again = key | {"Idempotency-Key": "k2"} | signed("gitlab", PUSH)
     assert (await post(house, "gitlab", PUSH, again)).body["accepted"] == 1, "hooks of one event share the event's UUID"
+
+
+async def test_a_mapping_sees_what_was_sent_and_what_was_made_of_it():
+    """Hooks of a project and of its group fire both; a mapping may call that one event."""
+    settings = {
+        "auth": {"scheme": "none"}, "dedup": "headers['x-gitlab-event-uuid'] + body.object_kind",
+        "map": {"subject": "data.branch"},
+    }  # fmt: skip
+
+    def doors(gateway):
+        return {"/in/gitlab": SourceDoor(gateway, GitLab(SourceContext("gitlab", settings, ())))}
+
+    async with House(MemoryBus(), doors=doors) as house:
+        for key in ("k1", "k2"):
+            shown = {"Idempotency-Key": key, "X-Gitlab-Event-UUID": "u1"}
+            answer = await post(house, "gitlab", PUSH, shown)
+            assert answer.body == {"accepted": int(key == "k1"), "duplicates": int(key == "k2")}
+        [event] = await house.records()
+        assert (event["id"], event["subject"], event["body"]) == ("u1push", "master", json.loads(PUSH))
 
 
 async def test_a_delivery_without_an_id_is_known_by_its_bytes(house):
