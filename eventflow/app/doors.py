@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from eventflow.model.run import Run
     from eventflow.model.workflow import Catalogue, Workflow
     from eventflow.plugin import Bus, Store
+    from eventflow.route.watching import Watching
     from eventflow.settings import Settings
 
 log = structlog.get_logger("eventflow.app")
@@ -207,8 +208,8 @@ class Doors:
         return self._flow.positions
 
     def detectors(self) -> Sequence[DetectorBody]:
-        """None before there are condition triggers."""
-        return ()
+        """The detectors of condition triggers, and how their series stand."""
+        return [judged(one) for one in self._flow.detectors]
 
     async def backup(self) -> BackupBody:
         """Copy log and store into a folder of the data directory."""
@@ -253,6 +254,15 @@ class Doors:
     def drain(self) -> None:
         """Begin to stop."""
         ports.later(0.05, self._flow.drain)
+
+
+def judged(one: Watching) -> DetectorBody:
+    """A condition trigger as the API shows it."""
+    series = one.learning + one.normal + one.alarms
+    state = "alarm" if one.alarms else "learning" if one.learning and not one.normal else "ok"
+    how = f"{one.learning} learning, {one.normal} normal, {one.alarms} in alarm"
+    sentence = f"{one.detector} over {series} series: {how}"
+    return DetectorBody(f"{one.workflow}/{one.trigger}", one.type, state, sentence)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from eventflow.plugin import Bus, Store
     from eventflow.plugin.store import Admitted
     from eventflow.route.explain import Explained
+    from eventflow.route.fitting import Fits
+    from eventflow.route.watching import Watching
     from eventflow.settings import Settings
 
 log = structlog.get_logger("eventflow.app")
@@ -302,6 +304,16 @@ class Eventflow:
     def counts(self) -> dict[tuple[str, str, str], int]:
         """(workflow, trigger, reason) → how often."""
         return self._router.counts()
+
+    @property
+    def detectors(self) -> Sequence[Watching]:
+        """The condition triggers in force, and how their series stand."""
+        return self._router.detectors()
+
+    @property
+    def fits(self) -> Fits:
+        """The models that were made elsewhere."""
+        return self._router.fits
 
     @property
     def findings(self) -> dict[tuple[str, str], list[str]]:

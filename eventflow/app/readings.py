@@ -35,5 +35,12 @@ async def read(flow: Eventflow) -> list[Reading]:
         ]
     readings += [("outcomes", names, count) for names, count in flow.counts.items()]
     readings += [("runs", names, count) for names, count in (await flow.store.counts()).items()]
+    for one in flow.detectors:
+        of = (one.workflow, one.trigger)
+        counts = (("learning", one.learning), ("normal", one.normal), ("alarm", one.alarms))
+        readings += [("series", (*of, state), number) for state, number in counts]
+    fits = flow.fits
+    readings += [("fits", ("made",), fits.made), ("fits", ("failed",), fits.failed)]
+    readings += [("fit_waits", (), fits.waits), ("fit_wait_seconds", (), fits.waited / 1_000_000)]
     readings += [("trouble", (check,), 1) for check in flow.trouble()]
     return readings

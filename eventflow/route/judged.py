@@ -95,6 +95,11 @@ class Judged:
         self.rings: list[list[Micros]] = []
         self.recent = bytearray()
 
+    @property
+    def is_learning(self) -> bool:
+        """Whether its last sample could not be judged yet."""
+        return bool(self.recent) and list(self.notes())[-1][3] == 0
+
     def note(self, partition: int, offset: int, log_time: Micros, code: int, value: float, score: float) -> None:
         """Keep what became of a row in the ring of the last four, for `explain` (W14)."""
         recent = self.recent

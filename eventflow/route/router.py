@@ -80,10 +80,7 @@ class Router:
         detectors: Find = no_types,
         fitter: Fitter | None = None,
     ) -> None:
-        """Read `bus` as `group`, commit to `store`; `on_commit` hears of every commit (to wake an executor).
-
-        `detectors` knows detector types, `fitter` makes their models (None: on the spot).
-        """
+        """Read `bus` as `group`, commit to `store`; `on_commit` hears of every commit, `fitter` makes models."""
         self._bus = bus
         self._store = store
         self._group = group
@@ -241,7 +238,7 @@ class Router:
 
     async def _spoiled(self, partition: int, error: Spoiled) -> None:
         """A detector raised with rows half learned: recover, and from now on give it its rows one by one (W17)."""
-        log.warning("route.detector_failed", workflow=error.name[0], trigger=error.name[1], error=str(error))
+        log.warning("route.detector_failed", error=str(error))
         self._guarded |= {error.name}
         await self._recover(partition)
 

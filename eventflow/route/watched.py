@@ -104,6 +104,17 @@ class Watched:
 
     # --- series ------------------------------------------------------------------------------------------------------
 
+    def states(self, name: Name) -> tuple[int, int, int]:
+        """How many series of a trigger are learning, normal, and under an open alarm."""
+        learning = alarms = 0
+        them = self.series.get(name, {}).values()
+        for one in them:
+            if one.alarm is not None and one.alarm.open:
+                alarms += 1
+            elif one.is_learning:
+                learning += 1
+        return learning, len(them) - learning - alarms, alarms
+
     def verdicts(self, name: Name, key: str) -> list[Verdict]:
         """What became of the last rows of a series, oldest first."""
         one = self.series.get(name, {}).get(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from pydantic import ValidationError
 
 from eventflow.errors import ComponentError
@@ -24,6 +25,18 @@ Find = Callable[[str], type[Detector]]
 """The detector type of a name. Raises `ComponentError`."""
 _FORMS: Final = 4
 WEEK: Final[Micros] = 7 * 86_400_000_000
+
+
+class Watching(msgspec.Struct, frozen=True):
+    """How the series of one condition trigger stand."""
+
+    workflow: str
+    trigger: str
+    detector: str
+    type: str
+    learning: int
+    normal: int
+    alarms: int
 
 
 class Reading:
