@@ -110,7 +110,9 @@ class House:
             *[sys.executable, "-m", "eventflow", "--config", str(self.config), "serve"],
             stdout=self.log,
             stderr=self.log,
-            env=os.environ | {"CRASH_TOKEN": TOKEN} | (env or {}),
+            env={name: value for name, value in os.environ.items() if not name.startswith("EVENTFLOW_TEST_")}
+            | {"CRASH_TOKEN": TOKEN}
+            | (env or {}),
             start_new_session=True,
         )
 
