@@ -84,6 +84,8 @@ class Fits:
 
     def ask(self, partition: int, memory: Memory, rules: Rules) -> None:
         """Begin what detectors ask for, and forget what nobody asks for any more."""
+        if not rules.trained and not self._jobs:
+            return
         asked: set[Asked] = set()
         for rule, fit in pending(memory, rules):
             job = (partition, rule.name, fit.model)
@@ -93,8 +95,11 @@ class Fits:
         for job in [job for job in self._jobs if job[0] == partition and job not in asked]:
             self._jobs.pop(job).cancel()
 
-    async def ready(self, partition: int, memory: Memory, rules: Rules, until: Micros) -> None:
-        """Give every model that is due for a row of log time `until`; wait for those that are not made."""
+    async def ready(self, partition: int, memory: Memory, rules: Rules, piece: Sequence[Record]) -> None:
+        """Give every model that is due for one of these records; wait for those that are not made."""
+        if not rules.trained or not piece:
+            return
+        until = piece[-1].log_time
         self.ask(partition, memory, rules)
         due = [(rule, fit) for rule, fit in pending(memory, rules) if fit.due <= until]
         for rule, fit in due:

@@ -131,7 +131,6 @@ async def _catch_up(bus: Readable, subscription: Subscription, held: Held, at: i
             )
         records = [record for record in batch.records if record.offset < end]
         for piece in pieces(records, held.front.rules):
-            if piece and held.front.rules.trained:
-                await fits.ready(partition, held.memory, held.front.rules, piece[-1].log_time)
+            await fits.ready(partition, held.memory, held.front.rules, piece)
             decide(piece, held.memory, held.front, partition=partition, partitions=held.partitions)
         at = batch.end

@@ -224,11 +224,9 @@ class Router:
         rules = held.front.rules
         try:
             for piece in pieces(records, rules):
-                if rules.trained and piece:
-                    await self.fits.ready(held.partition, held.memory, rules, piece[-1].log_time)
+                await self.fits.ready(held.partition, held.memory, rules, piece)
                 held.decide(piece)
-                if rules.trained:
-                    self.fits.ask(held.partition, held.memory, rules)
+                self.fits.ask(held.partition, held.memory, rules)
                 if held.effects.wants:
                     break
         except Spoiled as error:
