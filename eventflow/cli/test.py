@@ -87,11 +87,11 @@ def chosen(suite: Suite, what: tuple[str, ...]) -> list[tuple[Path, str]]:
 
 
 def _unknown(address: str, candidates: list[str], suite: Suite) -> str:
-    from eventflow.catalog.spelling import did_you_mean
+    from eventflow.cli.starts import meant
 
     if candidates:
         return f"{address!r} may mean several workflows: {', '.join(candidates)}; write more of the id"
-    hint = did_you_mean(address, suite.files)
+    hint = meant(address, suite.files)
     return f"there is no file and no workflow {address!r}" + (f"; {hint}" if hint else "")
 
 

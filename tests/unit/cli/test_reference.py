@@ -7,7 +7,7 @@ from eventflow.cli.docs import TOPICS
 from eventflow.cli.reference import reference
 
 ROOT = Path(__file__).parents[3]
-NO_VERBS = {"__init__", "doors", "failures", "ids", "orders", "reference", "scaffold", "show"}
+NO_VERBS = {"__init__", "doors", "failures", "ids", "orders", "reference", "rehearsal", "scaffold", "show", "starts"}
 
 
 def test_the_page_is_made_from_the_code():
