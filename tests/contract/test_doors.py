@@ -9,11 +9,14 @@ import pytest
 DOORS = {
     "eventflow": ["Event", "Eventflow", "EventflowError", "__version__"],
     "eventflow.plugin": [
-        "Action", "ActionContext", "Attempt", "Bus", "Delivery", "Detector", "DetectorContext", "Draft", "Explanation",
-        "Fit", "History", "Journal", "Ledger", "Rows", "Scores", "Source", "SourceContext", "Store", "Subscription",
-        "Survives",
+        "Action", "ActionContext", "ActionError", "Attempt", "Bus", "ComponentError", "Delivery", "Detector",
+        "DetectorContext", "Draft", "Explanation", "Fit", "History", "Journal", "Ledger", "Overloaded", "Pull",
+        "Refused", "Rows", "Scores", "SettingsError", "Source", "SourceContext", "StorageBusy", "StorageDamaged",
+        "StorageError", "StorageFull", "StorageHeld", "StorageLost", "Store", "Subscription", "Survives",
     ],
-    "eventflow.testing": ["ActionContract", "BusContract", "DetectorContract", "SourceContract", "StoreContract"],
+    "eventflow.testing": [
+        "ActionContract", "BusContract", "DetectorContract", "PullContract", "SourceContract", "StoreContract",
+    ],
 }  # fmt: skip
 
 
