@@ -23,9 +23,10 @@ from eventflow.route.decide import HOPS
 from eventflow.route.inputs import BadInputs
 from eventflow.route.keep import text_of
 from eventflow.route.rules import Rules
+from eventflow.route.states import Sampled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from eventflow.match import Program
     from eventflow.model.outcome import Outcome
@@ -146,18 +147,21 @@ def _filter_error(program: Program, case: Case, error: EvaluationError) -> str:
 
 
 def _kept(rule: Rule, key: str | None, case: Case, ring: Sequence[Verdict]) -> Explained:
-    for partition, offset, _, stage, reason in reversed(ring):
+    for one in reversed(ring):
+        partition, offset, _, stage, reason = one
         if (partition, offset) == (case.ref.partition, case.ref.offset):
+            seen = one.values if isinstance(one, Sampled) else {}
             if reason == "fired":
-                return _fired(rule, case, key)
-            sentence, values = told.of_stage(rule, reason, case, key, ring, {})
+                return _fired(rule, case, key, seen)
+            sentence, values = told.of_stage(rule, reason, case, key, ring, seen)
             return _said(rule, stage, reason, sentence, key=key, **values)
     sentence = "It was selected; what the stages with memory said is not remembered for this event any more."
     return _said(rule, "keyed", "selected", sentence, key=key, run=_run(rule, case))
 
 
-def _fired(rule: Rule, case: Case, key: str | None) -> Explained:
-    return _said(rule, "started", "fired", REASONS["fired"], key=key, run=_run(rule, case))
+def _fired(rule: Rule, case: Case, key: str | None, seen: Mapping[str, Any] | None = None) -> Explained:
+    sentence, values = told.judged("fired", seen) if seen else (REASONS["fired"], {})
+    return _said(rule, "started", "fired", sentence, key=key, run=_run(rule, case), **values)
 
 
 def _run(rule: Rule, case: Case) -> str:

@@ -115,6 +115,16 @@ class Judged:
         """The last of them, oldest first."""
         yield from _SEEN.iter_unpack(self.recent)
 
+    def seen_of(self, partition: int, offset: int, value: float, score: float) -> dict[str, Any]:
+        """What was seen at one of the last rows, as JSON: all of the verdict where the alarm remembers it."""
+        alarm = self.alarm
+        if alarm is not None and alarm.verdict and alarm.event[:2] == (partition, offset):
+            return dict(alarm.verdict)
+        found: dict[str, Any] = {"value": value, "score": score}
+        if self.rarities is not None:
+            found["learned"] = self.rarities.total
+        return {name: number for name, number in found.items() if number == number}  # noqa: PLR0124 - NaN is no JSON
+
     # --- bytes -------------------------------------------------------------------------------------------------------
 
     def pack(self) -> bytes:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from eventflow.model.event import Micros
 
 Verdict = tuple[int, int, int, str, str]
 """(partition, offset, log time, stage, reason) of the last events of a key."""
+
+
+class Sampled(tuple[int, int, int, str, str]):  # noqa: SLOT001 - a tuple has no room for one
+    """The verdict on a sample of a condition trigger; `values` say what was seen."""
+
+    values: dict[str, Any]
 
 
 class TriggerState(msgspec.Struct):

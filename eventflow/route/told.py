@@ -16,6 +16,7 @@ from eventflow.match.values import MISSING
 from eventflow.model.event import format_time, from_micros
 from eventflow.model.outcome import REASONS
 from eventflow.model.record import Ref
+from eventflow.route.judge import WARM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -109,6 +110,9 @@ def _typo(atom: Atom, seen: Any) -> str:
 # --- stages with memory ----------------------------------------------------------------------------------------------
 
 
+_VERDICT: Final = ("state", "value", "score", "rarity", "expected", "low", "high", "since")
+
+
 def of_stage(
     rule: Rule, reason: str, case: Case, key: str | None, ring: Sequence[Verdict], values: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
@@ -131,7 +135,17 @@ def of_stage(
             return inputs(str(values.get("error") or _problems(values))), {}
         case "key_error" | "filter_error":
             return str(values.get("error") or REASONS[reason]), {}
-    return REASONS[reason], {}
+    return judged(reason, values) if rule.watch is not None else (REASONS[reason], {})
+
+
+def judged(reason: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What a condition trigger made of a sample: the detector's own sentence, where the verdict has one."""
+    shown = {name: values[name] for name in _VERDICT if values.get(name) is not None}
+    because = values.get("reason") or values.get("error")
+    said = f"{REASONS[reason]} {because[0].upper()}{because[1:]}." if because else REASONS[reason]
+    if reason == "learning" and "learned" in values:
+        said = f"{said} So far it knows {values['learned']} samples of it; it judges from {WARM} on."
+    return said, shown
 
 
 def inputs(error: str) -> str:

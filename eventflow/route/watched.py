@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from eventflow.route.judged import SAID, Judged
 from eventflow.route.seen import Seen
+from eventflow.route.states import Sampled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -118,7 +119,12 @@ class Watched:
     def verdicts(self, name: Name, key: str) -> list[Verdict]:
         """What became of the last rows of a series, oldest first."""
         one = self.series.get(name, {}).get(key)
-        return [(row[0], row[1], row[2], *SAID[row[3]]) for row in one.notes()] if one is not None else []
+        found: list[Verdict] = []
+        for partition, offset, log_time, code, value, score in one.notes() if one is not None else ():
+            verdict = Sampled((partition, offset, log_time, *SAID[code]))
+            verdict.values = one.seen_of(partition, offset, value, score) if one is not None else {}
+            found.append(verdict)
+        return found
 
     def drop(self, watch: Watch, one: Judged) -> None:
         """Forget a series that is not among `series` any more."""

@@ -265,6 +265,25 @@ def test_explain_reads_the_ring_of_the_series():
     assert [(one.stage, one.reason) for one in found] == [
         ("raised", "normal"), ("started", "fired"), ("raised", "open"), ("raised", "cleared"),
     ]  # fmt: skip
+    assert found[1].values == {"value": 20.0, "score": 2.0}
+    judging.decide(front, [judging.sample(4, "k", 40, MINUTE)], memory)
+    (last,) = explain(judging.sample(4, "k", 40, MINUTE), catalogue, verdicts, rules=front.rules)
+    assert last.sentence == "The trigger fired. 40 is above 10."
+    assert last.values["high"] == 10.0
+
+
+def test_explain_tells_how_far_the_learning_is():
+    trigger = condition("t", "adaptive")
+    front = judging.front(trigger)
+    memory = house.fresh(front)
+    rows = judging.noisy(1, 30, keys="k", spikes=0.0)
+    judging.decide(front, rows, memory)
+    (found,) = explain(
+        rows[-1], house.catalogue(house.workflow(trigger)), lambda w, t, k: memory.watched.verdicts((w, t), k),
+        rules=front.rules,
+    )  # fmt: skip
+    assert found.reason == "learning"
+    assert "it judges from 100 on" in found.sentence
 
 
 def test_memory_of_a_partition_is_loaded_with_all_of_it():
