@@ -105,8 +105,9 @@ class Checker:
                     data, clamped = _clamped(line, now), clamped + 1
                 else:
                     data = line
-                partition = 0 if partitions == 1 else _partition(envelope, partitions)
-                entries.append(Entry(partition, data))
+                key = envelope.partitionkey or envelope.subject or envelope.source
+                partition = 0 if partitions == 1 else partition_of(key, partitions)
+                entries.append(Entry(partition, data, False, key))
                 keys.append(hash((names[0], envelope.id)))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Refused) as error:
             index = len(entries)
@@ -150,10 +151,6 @@ def reserved(source: str, type_: str, kind: str | None) -> None:
 def printable(text: str) -> bool:
     """Whether a text holds no control characters (CloudEvents 1.0, type system)."""
     return text.isprintable() or not any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
-
-
-def _partition(envelope: DoorEnvelope, partitions: int) -> int:
-    return partition_of(envelope.partitionkey or envelope.subject or envelope.source, partitions)
 
 
 def _without_time(line: bytes) -> bytes:

@@ -61,6 +61,8 @@ class SealedCodec:
     def record(self, entry: Entry) -> tuple[bytes | None, bytes, Headers]:
         """Key, value and headers of the message that this entry becomes."""
         data = entry.data
+        if entry.key:
+            return entry.key.encode(), data, STRUCTURED_HEADERS
         try:
             said = claims(data)
             key, sealed = None if said.source == ENGINE else said.key.encode(), bool(said.reserved)

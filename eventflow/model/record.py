@@ -23,12 +23,14 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     """An event on its way into the log: its CloudEvents JSON (one line, no newline) and the partition it goes to.
 
     `own` marks the engine's own records outside the control partition (ticks, forwards, what it emits): when the log is
-    full, they and control go on within a reserve while everybody else is refused (W6).
+    full, they and control go on within a reserve while everybody else is refused (W6). `key`: the partition key, given
+    only by who has checked that the event claims nothing that is the engine's alone (W2); empty: not known.
     """
 
     partition: int
     data: bytes
     own: bool = False
+    key: str = ""
 
 
 class Ref(msgspec.Struct, frozen=True, order=True, gc=False):

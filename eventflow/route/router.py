@@ -441,7 +441,7 @@ class Router:
         self.fenced += 1
         await self._recover(partition)
         found = self._held.get(partition)
-        at = found.stored.offset if found is not None else "nowhere"
+        at = found.stored.offset if found is not None else "its new owner's position"
         log.warning(
             "route.fenced",
             message=f"router[{partition}] is at {at}, this batch began at {began}: another router has taken over; "
