@@ -15,7 +15,7 @@ from eventflow.catalog.document import Document
 from eventflow.catalog.fields import Fields
 from eventflow.catalog.inputs import fits
 from eventflow.catalog.kinds import INVALID
-from eventflow.catalog.locate import documents, shown
+from eventflow.catalog.locate import documents, shipped, shown
 from eventflow.catalog.nodes import Mapping
 from eventflow.catalog.own import Start
 from eventflow.catalog.problems import Problem
@@ -106,7 +106,8 @@ def read_detector(data: bytes, *, file: str, known: Known) -> tuple[tuple[Proble
 
 
 def load(folders: Iterable[Path | str], known: Known | None = None, *, detectors: Iterable[Path | str] = ()) -> Loaded:
-    """Every workflow under the folders. Of two files with one id the first counts, the other is an error.
+    """Every workflow under the folders. Of two files with one id the first counts, the other is an error; but in the
+    place of a shipped document people may put one of their own.
 
     Where `known.detectors` is not given, the detector documents under `detectors` are what there is.
     """
@@ -119,9 +120,10 @@ def load(folders: Iterable[Path | str], known: Known | None = None, *, detectors
             loading.detector(file, path)
     if known.detectors is None and loading.detectors:
         known = msgspec.structs.replace(known, detectors=loading.detectors)
-    for folder in map(Path, folders):
+    ready_made = shipped("workflows")
+    for folder in sorted(map(Path, folders), key=lambda one: one == ready_made):
         for file, path in documents(folder):
-            loading.workflow(file, path, known)
+            loading.workflow(file, path, known, stands_back=folder == ready_made)
     loading.across()
     return loading.loaded()
 
@@ -190,10 +192,13 @@ class _Loading:
         elif data is not None:
             self.take(check(data, path, file=shown(file), known=known), file)
 
-    def workflow(self, file: Path, path: str, known: Known) -> None:
+    def workflow(self, file: Path, path: str, known: Known, *, stands_back: bool = False) -> None:
+        """One document; `stands_back` where another one with its id takes its place."""
         data = self.content(file)
         if data is not None:
-            self.take(check(data, path, file=shown(file), known=known), file)
+            checked = check(data, path, file=shown(file), known=known)
+            if not (stands_back and checked.id in self.files):
+                self.take(checked, file)
 
     def take(self, checked: Checked, file: Path) -> None:
         self.count += 1

@@ -186,8 +186,12 @@ class Executor:
             timer.cancel()
 
     def left(self, progress: Progress) -> None:
-        """A run has left our hands: its end makes room in its group and tells its parent, so look for more."""
-        if progress.status != "waiting" or progress.children:
+        """A run has left our hands: its end makes room in its group and tells its parent, so look for more.
+
+        One that waits is to be taken again before the next look that would come by itself.
+        """
+        soon = progress.wake_at is not None and progress.wake_at < self.now() + round(POLL * ports.SECOND)
+        if progress.status != "waiting" or progress.children or soon:
             self._called.set()
 
     def _plan(self, claim: Claim) -> Plan:

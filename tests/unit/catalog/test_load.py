@@ -39,6 +39,16 @@ def test_of_two_with_one_id_the_first_folder_counts(tmp_path):
     assert str(first / "a.yaml") in problem.message
 
 
+def test_ones_own_document_takes_the_place_of_a_shipped_one(tmp_path):
+    id_ = "triggers/event_handlers/git_webhook"
+    write(tmp_path, {f"{id_}.yaml": "metadata: {name: Mine}\n" + GOOD})
+    loaded = load(folders("workflows", [tmp_path]))
+    assert loaded.workflows[id_].name == "Mine"
+    assert loaded.files[id_] == tmp_path / f"{id_}.yaml"
+    assert len(loaded.workflows) > 1
+    assert loaded.errors == []
+
+
 def test_the_same_folder_twice_is_one(tmp_path):
     write(tmp_path, {"a.yaml": GOOD})
     assert [

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from eventflow import ports
-from eventflow.errors import StorageFull, StorageLost
+from eventflow.errors import ActionError, StorageFull, StorageLost
 from eventflow.execute.live import Live
 from eventflow.model.journal import Ended, Tried, Waited
 from tests.unit.execute.house import (
@@ -281,6 +281,23 @@ async def test_a_sub_workflow_with_a_failure_and_a_retry(tmp_path):
         children = [one for one in await house.store.runs(10) if one.workflow == "test/child"]
         assert sorted(one.status for one in children) == ["failed", "succeeded"]
         assert {one.parent.attempt for one in children} == {1, 2}
+
+
+async def test_a_run_that_left_our_hands_to_wait_is_taken_again_when_its_time_has_come(tmp_path, monkeypatch):
+    monkeypatch.setattr("eventflow.execute.hand.HOLD", 0)  # waits of any length leave the hands
+    monkeypatch.setattr("eventflow.execute.executor.POLL", 3600.0)  # nobody comes by chance
+
+    async def fails_at_first(_, attempt):
+        await asyncio.sleep(0.05)  # by now the executor rests
+        if attempt.number == 1:
+            raise ActionError("not yet", code="503", retryable=True)
+        return {}
+
+    async with House(tmp_path, a=fails_at_first) as house:
+        await house.know("steps: [{name: a, uses: t.a, retry: {backoff: fixed, initial: 100ms, jitter: false}}]")
+        house.start()
+        [run] = await house.fire()
+        assert (await house.until(run)).status == "succeeded"
 
 
 async def test_an_executor_that_comes_back_repeats_what_was_under_way_with_the_same_key(tmp_path):
