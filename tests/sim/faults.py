@@ -1,4 +1,4 @@
-"""Fifteen faults to plant: each breaks one promise in the real code, as a tired engineer might, and must be found.
+"""Seventeen faults to plant: each breaks one promise in the real code, as a tired engineer might, and must be found.
 
 A fault patches one or two functions for the length of a simulation. `breaks` names the checks of which one must find
 it; "not over" stands for the time limit after healing.
@@ -22,6 +22,8 @@ from eventflow.model.journal import Finished, encode
 from eventflow.model.run import TERMINAL
 from eventflow.route import router
 from eventflow.route.effects import Effects
+from eventflow.route.fitting import Fits, pending
+from eventflow.route.judged import Judged
 from eventflow.route.patience import Patient
 from eventflow.stores.sqlite import admission, ending, inbox, journal, ledger, store
 from eventflow.stores.sqlite.rows import Row
@@ -276,6 +278,31 @@ def a_write_of_0_rows_accepted(patch: Patch) -> None:
     _bound(patch)
 
 
+def a_series_that_forgets_what_it_saw(patch: Patch) -> None:
+    """The events that a series has counted are not among what a restart reads."""
+    unpack = Judged.unpack
+
+    def forgetful(name: Any, key: str, data: bytes) -> Judged:
+        one = unpack(name, key, data)
+        one.seen = b""
+        return one
+
+    patch.setattr(Judged, "unpack", forgetful)
+
+
+def a_model_that_nobody_waits_for(patch: Patch) -> None:
+    """A model is handed over when it happens to be made, not at its row."""
+
+    async def when_made(self: Fits, partition: int, memory: Any, rules: Any, piece: Any) -> None:
+        self.ask(partition, memory, rules)
+        for rule, fit in list(pending(memory, rules)):
+            task = self._jobs[partition, rule.name, fit.model]
+            if task.done():
+                memory.watched.give(rule.name, fit.model, task.result())
+
+    patch.setattr(Fits, "ready", when_made)
+
+
 def _bound(patch: Patch) -> None:
     """A journal that two have written makes no sense, and `advance` may go round in it: end that, and go on."""
     write = Turn.write
@@ -303,5 +330,7 @@ FAULTS = (
     Fault(retry_after_a_terminal_entry, "orders", "nothing_follows_the_end"),
     Fault(a_timer_without_its_visit, "approval", "answers_in_time_win"),
     Fault(fenced_ignored, "zombies", "state_is_a_fold_over_the_log", "the_ledger_is_one_chain"),
+    Fault(a_series_that_forgets_what_it_saw, "judging1", "state_is_a_fold_over_the_log", seeds=6),
+    Fault(a_model_that_nobody_waits_for, "judging1", "state_is_a_fold_over_the_log", seeds=6),
     Fault(a_write_of_0_rows_accepted, "zombies", "attempts_count_up", "nothing_follows_the_end"),
 )  # fmt: skip
