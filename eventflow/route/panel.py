@@ -19,7 +19,7 @@ from eventflow.model.event import ENGINE, to_micros
 from eventflow.model.record import CONTROL, NotAnEvent, Ref
 from eventflow.plugin.detector import Rows
 from eventflow.route.case import Case
-from eventflow.route.judged import IDENTITIES, IDENTITY, Judged
+from eventflow.route.judged import IDENTITIES, IDENTITY, NOWHERE, Judged
 from eventflow.route.keep import as_key, text_of
 from eventflow.route.opening import HOPS, is_engine, open_forward
 
@@ -250,11 +250,8 @@ class Panel:
         if them is None:
             them = self._watched.series[name] = {}
         before = clock - rule.idle
-        while them:
-            first = next(iter(them))
-            if them[first].touched >= before:
-                break
-            self._drop(rule, watch, them.pop(first))
+        if before > self._watched.oldest.get(name, NOWHERE):
+            self._expire(rule, watch, them, before)
         one = them.pop(key, None)
         if one is not None and one.group != group:
             self._drop(rule, watch, one)
@@ -268,6 +265,17 @@ class Panel:
         one.touched, one.came = clock, max(one.came, log_time)
         self._watched.dirty.add(one)
         return one
+
+    def _expire(self, rule: Rule, watch: Watch, them: dict[str, Judged], before: Micros) -> None:
+        """Forget the series that nothing reached since `before`, and note when the oldest of the others was reached:
+        the front of a dict whose entries move to its end is slow to find.
+        """
+        while them:
+            first = next(iter(them))
+            if them[first].touched >= before:
+                self._watched.oldest[rule.name] = them[first].touched
+                return
+            self._drop(rule, watch, them.pop(first))
 
     def _drop(self, rule: Rule, watch: Watch, one: Judged) -> None:
         """Forget a series; its rows of this batch are scored first, because its slot may be given to another one."""

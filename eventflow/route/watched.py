@@ -36,6 +36,8 @@ class Watched:
         """Nothing yet. `guarded` are the triggers whose detectors are not trusted; None: all of them."""
         self.guarded = guarded
         self.series: dict[Name, dict[str, Judged]] = {}
+        self.oldest: dict[Name, Micros] = {}
+        """No series of a trigger was reached before this; only a shortcut, so it is not kept."""
         self.armed: dict[tuple[str, str, str], Judged] = {}
         """(workflow, trigger, key) → the series whose alarm has a timer."""
         self.heard = Seen(prefix=HEARD)
@@ -141,6 +143,7 @@ class Watched:
             self._gone.add(SEP.join(("s", *name, key)))
             self.armed.pop((*name, key), None)
         self.detectors.pop(name, None)
+        self.oldest.pop(name, None)
         self._renounce(name)
         self._parts.pop(name, None)
         self._pending.pop(name, None)
