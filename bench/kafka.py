@@ -149,8 +149,9 @@ async def faststream_read(bootstrap: str, topic: str) -> float:
     async def handle(messages: list[Any]) -> None:
         nonlocal seen, hits
         for one in messages:
-            data = one["data"]
-            hits += one["type"] == "git.push" and data["service"] == "service-0" and data["name"] == "Rule0"
+            event = one if isinstance(one, dict) else orjson.loads(one)
+            data = event["data"]
+            hits += event["type"] == "git.push" and data["service"] == "service-0" and data["name"] == "Rule0"
         seen += len(messages)
         if seen >= COUNT:
             done.set()
