@@ -178,6 +178,11 @@ class Doors:
         return self._flow.catalogue
 
     @property
+    def ready_made(self) -> frozenset[str]:
+        """Which of them come with eventflow."""
+        return self._flow.workflows.ready_made
+
+    @property
     def tokens(self) -> Tokens:
         """Who may what."""
         return self._tokens

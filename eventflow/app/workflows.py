@@ -33,6 +33,8 @@ class Workflows:
         self._watch: catalog.Watch | None = None
         self.in_force = Catalogue()
         self.problems: Sequence[Problem] = ()
+        self.ready_made: frozenset[str] = frozenset()
+        """The ids of documents that come with eventflow and that nobody has put one of their own in the place of."""
 
     def get(self, id_: str) -> Workflow | None:
         """The newest definition of a workflow."""
@@ -45,6 +47,18 @@ class Workflows:
             self._known,
             detectors=catalog.folders("detectors", [Path(folder) for folder in self._settings.detectors]),
         )
+
+    def _tell(self, loaded: Loaded) -> None:
+        """Keep what was found, and log it but for the notes on documents that nobody here wrote."""
+        folder = catalog.shipped("workflows")
+        made = {id_: file for id_, file in loaded.files.items() if folder is not None and file.is_relative_to(folder)}
+        theirs = {catalog.shown(file) for file in made.values()}
+        self.ready_made, self.problems = frozenset(made), loaded.problems
+        for problem in loaded.problems:
+            if problem.severity != "note":
+                log.warning("catalogue.problem", problem=str(problem))
+            elif problem.file not in theirs:
+                log.info("catalogue.problem", problem=str(problem))
 
     def changed(self) -> bool:
         """Whether documents have changed on disk since they were read, and lie still."""
@@ -60,10 +74,7 @@ class Workflows:
             folders = [*self._settings.workflows, *self._settings.detectors]
             self._watch = catalog.Watch([Path(folder) for folder in folders])
         loaded = self.read()
-        self.problems = loaded.problems
-        for problem in loaded.problems:
-            say = log.info if problem.severity == "note" else log.warning
-            say("catalogue.problem", problem=str(problem))
+        self._tell(loaded)
         _, before = await store.catalogue()
         texts = {id_: encode(one) for id_, one in loaded.workflows.items()}
         texts |= {id_: before[id_] for id_ in loaded.held if id_ in before}

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from eventflow.cli.doors import Door, part
+from eventflow.cli.starts import workflow_of
 
 
 def give(door: Door, order: str, what: str, *, every: bool, body: dict[str, Any] | None = None) -> None:
@@ -15,13 +16,21 @@ def give(door: Door, order: str, what: str, *, every: bool, body: dict[str, Any]
         answer = door.request("POST", f"/runs/{part(what)}/{order}", body or {})
         told = [answer]
     else:
-        if not every:
-            raise click.UsageError(
-                f"{what!r} is a workflow; to {order} all its open runs say: eventflow {_verb(order)} {what} --all"
-            )
         query = {"workflow": what, "status": "queued,running,waiting,paused"}
         runs = list(door.items("/runs", limit=100_000, query=query))
+        if not runs:  # then it is an address, or nothing; a workflow that is not in force any more has its exact id
+            query["workflow"] = workflow_of(door, what)["id"]
+            runs = list(door.items("/runs", limit=100_000, query=query))
+        workflow = query["workflow"]
+        if not every:
+            raise click.UsageError(
+                f"{workflow!r} is a workflow; to {order} its {len(runs)} open runs say: "
+                f"eventflow {_verb(order)} {workflow} --all"
+            )
         told = [door.request("POST", f"/runs/{part(run['id'])}/{order}", body or {}) for run in runs]
+        if not told and not door.as_json:
+            click.echo(f"{workflow} has no open runs")
+            return
     if door.as_json:
         door.print_json(told if every else told[0])
         return

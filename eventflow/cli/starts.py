@@ -37,14 +37,14 @@ def verb(name: str, about: str) -> click.Command:
     @click.option("--detach", is_flag=True, help="Do not wait for the end.")
     @options
     def command(door: Door, workflow: str, flags: tuple[str, ...], inputs: tuple[str, ...], detach: bool) -> None:
-        found = _workflow(door, workflow, name)
+        found = workflow_of(door, workflow, name)
         given = {**dict(_pair(text) for text in inputs), **_flags(flags, found)}
         _begin(door, found, _typed(given, found), detach=detach)
 
     return command
 
 
-def _workflow(door: Door, address: str, name: str) -> dict[str, Any]:
+def workflow_of(door: Door, address: str, name: str = "execute") -> dict[str, Any]:
     """The workflow in force that an address means. Raises `UsageError` with the candidates."""
     from eventflow.catalog import resolve
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from eventflow.cli import show
@@ -31,14 +33,23 @@ def command(door: Door, limit: int) -> None:
                 case["name"] if isinstance(case, dict) else str(case) for case in question.get("cases", [])
             )
             click.echo(f"  {question['run']}  {title}  -> eventflow approve {question['run']} {cases}")
-    enabled = [one for one in workflows if one.get("enabled", True)]
-    click.echo(f"workflows enabled: {len(enabled)} of {len(workflows)}")
-    for one in workflows:
+    _list(workflows)
+    for one in problems:
+        held = click.style("not in force", fg="red") if one["held"] else "warning"
+        click.echo(f"{one['file']}:{one['line']}:{one['column']}  {held}: {one['code']} {one['message']}")
+
+
+def _list(workflows: list[dict[str, Any]]) -> None:
+    """One's own ones, what their filters were found to do, and of the ready-made ones what starts by itself."""
+    shown = [one for one in workflows if not one["ready_made"] or any(it["enabled"] for it in one["triggers"])]
+    enabled = [one for one in shown if one["enabled"]]
+    click.echo(f"workflows enabled: {len(enabled)} of {len(shown)}")
+    for one in shown:
         mark = " " if one.get("enabled", True) else "-"
         click.echo(f" {mark} {one['id']}  {one.get('name', '')}")
         for trigger in one["triggers"]:
             for sentence in trigger["findings"]:
                 click.echo(f"     {trigger['id']}: {sentence}")
-    for one in problems:
-        held = click.style("not in force", fg="red") if one["held"] else "warning"
-        click.echo(f"{one['file']}:{one['line']}:{one['column']}  {held}: {one['code']} {one['message']}")
+    by_hand = [one["id"] for one in workflows if one not in shown]
+    if by_hand:
+        click.echo(f"ready-made, started by hand (eventflow execute ID): {', '.join(by_hand)}")

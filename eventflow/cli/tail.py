@@ -24,7 +24,9 @@ RUN = "eventflow.run."
 
 
 @click.command()
-@click.option("--since", help="Begin so long ago (10m, 2h) or at a time (RFC 3339). Default: now.")
+@click.option(
+    "--since", help="Begin so long ago (10m, 2h) or at a time (RFC 3339). Default: now; with --no-follow an hour ago."
+)
 @click.option("--type", "type_", metavar="GLOB", help="Only events of these types or kinds: 'git.*'.")
 @click.option("--source", metavar="GLOB", help="Only events of these sources.")
 @click.option("--workflow", shell_complete=ids.workflows, help="Only what this workflow made of them, and its runs.")
@@ -42,7 +44,7 @@ def command(
     wanted = _chooser(type_, source, workflow)
     left = limit
     try:
-        for item in _items(door, since_time(since), follow=not stop):
+        for item in _items(door, since_time(since or ("1h" if stop else None)), follow=not stop):
             if not wanted(item):
                 continue
             _print(item, workflow, as_json=door.as_json)

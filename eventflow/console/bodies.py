@@ -83,7 +83,7 @@ class QuestionBody(msgspec.Struct, frozen=True):
 
 
 class WorkflowBody(msgspec.Struct, frozen=True):
-    """One workflow in force."""
+    """One workflow in force. `ready_made`: it comes with eventflow, nobody here wrote it."""
 
     id: str
     name: str
@@ -95,6 +95,7 @@ class WorkflowBody(msgspec.Struct, frozen=True):
     definition: str
     triggers: list[dict[str, Any]]
     inputs: dict[str, Any]
+    ready_made: bool
 
 
 class ProblemBody(msgspec.Struct, frozen=True):
@@ -228,7 +229,9 @@ def question_of(question: OpenWait) -> QuestionBody:
     )
 
 
-def workflow_of(workflow: Workflow, findings: Mapping[tuple[str, str], Sequence[str]]) -> WorkflowBody:
+def workflow_of(
+    workflow: Workflow, findings: Mapping[tuple[str, str], Sequence[str]], *, ready_made: bool
+) -> WorkflowBody:
     """A workflow in force, with what was found of its triggers' filters."""
     triggers = [
         {
@@ -241,7 +244,7 @@ def workflow_of(workflow: Workflow, findings: Mapping[tuple[str, str], Sequence[
     ]
     return WorkflowBody(
         workflow.id, workflow.name, workflow.description, workflow.category, workflow.version, workflow.enabled,
-        workflow.mode, workflow.hash, triggers, msgspec.to_builtins(workflow.inputs),
+        workflow.mode, workflow.hash, triggers, msgspec.to_builtins(workflow.inputs), ready_made,
     )  # fmt: skip
 
 

@@ -35,6 +35,11 @@ class House(Protocol):
         """The workflows in force."""
         ...
 
+    @property
+    def ready_made(self) -> frozenset[str]:
+        """Which of them come with eventflow."""
+        ...
+
     async def accept(self, request: web.BaseRequest) -> web.StreamResponse:
         """The door for events (`POST /events`), for a caller that is already known."""
         ...

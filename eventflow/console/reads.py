@@ -173,7 +173,8 @@ async def workflows(call: Call) -> dict[str, Any]:
     after = call.query("after") or ""
     ids = [id_ for id_ in sorted(call.house.catalogue.workflows) if id_ > after]
     findings = call.house.findings()
-    shown = [bodies.workflow_of(call.house.catalogue.workflows[id_], findings) for id_ in ids[: call.limit]]
+    known, made = call.house.catalogue.workflows, call.house.ready_made
+    shown = [bodies.workflow_of(known[id_], findings, ready_made=id_ in made) for id_ in ids[: call.limit]]
     return page(shown, shown[-1].id if len(ids) > len(shown) else None)
 
 
@@ -182,7 +183,7 @@ async def workflow(call: Call) -> bodies.WorkflowBody:
     found = call.house.catalogue.workflows.get(call.path("workflow"))
     if found is None:
         raise NotFound(f"no workflow {call.path('workflow')!r} is in force")
-    return bodies.workflow_of(found, call.house.findings())
+    return bodies.workflow_of(found, call.house.findings(), ready_made=found.id in call.house.ready_made)
 
 
 async def problems(call: Call) -> dict[str, Any]:

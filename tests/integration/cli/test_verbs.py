@@ -48,6 +48,8 @@ def test_an_afternoon(project: Seat) -> None:
     project.run("resume", again)
     project.until(lambda: project.asked("history", again)["status"] == "waiting")
     assert "1 run told" in project.told("stop", "orders/big_order", "--all")
+    assert "no open runs" in project.told("stop", "big_order", "--all")
+    assert "no workflow 'big_ordre'" in project.run("stop", "big_ordre", "--all", ends=2).stderr
     project.until(lambda: project.asked("history", again)["status"] == "cancelled")
     assert "exclude each other" in project.run("resume", again, "--skip", "--fail", ends=2).stderr
 
