@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from eventflow.model.event import Micros
     from eventflow.model.record import Record
     from eventflow.plugin.detector import Fit
+    from eventflow.route.held import Held
     from eventflow.route.memory import Memory
     from eventflow.route.rules import Rule, Rules
     from eventflow.route.watching import Find
@@ -114,6 +115,16 @@ class Fits:
             memory.watched.give(rule.name, fit.model, made)
         if due:
             self.ask(partition, memory, rules)
+
+    async def decide(self, held: Held, records: Sequence[Record]) -> None:
+        """Decide records piece by piece, with the models that are due; stops where newer rules are wanted."""
+        rules = held.front.rules
+        for piece in pieces(records, rules):
+            await self.ready(held.partition, held.memory, rules, piece)
+            held.decide(piece)
+            self.ask(held.partition, held.memory, rules)
+            if held.effects.wants:
+                return
 
     async def _make(self, rule: Rule, fit: Fit) -> bytes | None:
         kind = rule.watch.kind.name if rule.watch is not None else ""

@@ -19,7 +19,7 @@ from eventflow.model.record import CONTROL, Entry
 from eventflow.route import readings
 from eventflow.route.careful import TRIES, Marks
 from eventflow.route.catalogues import Catalogues
-from eventflow.route.fitting import Fits, InProcess, pieces
+from eventflow.route.fitting import Fits, InProcess
 from eventflow.route.panel import Spoiled
 from eventflow.route.patience import Patient
 from eventflow.route.recovery import recover
@@ -205,6 +205,7 @@ class Router:
         held = self._held[batch.partition]
         records: Sequence[Record] = [record for record in batch.records if record.offset >= held.offset]
         ports.failpoint("route.batch")
+        await self.fits.ready(held.partition, held.memory, held.front.rules, records)
         if records and self._marks.first(held.partition):
             await self._begin(held)
         if held.offset < held.careful_until:
@@ -221,14 +222,8 @@ class Router:
 
     async def _decide(self, held: Held, records: Sequence[Record]) -> bool:
         """Decide records, waiting for models that are due; false when a detector failed and all is to be read again."""
-        rules = held.front.rules
         try:
-            for piece in pieces(records, rules):
-                await self.fits.ready(held.partition, held.memory, rules, piece)
-                held.decide(piece)
-                self.fits.ask(held.partition, held.memory, rules)
-                if held.effects.wants:
-                    break
+            await self.fits.decide(held, records)
         except Spoiled as error:
             await self._spoiled(held.partition, error)
             return False
@@ -247,11 +242,15 @@ class Router:
             log.warning("route.careful", partition=held.partition, since=held.offset, until=held.careful_until)
 
     async def _take_alone(self, held: Held, records: Sequence[Record]) -> None:
-        """Decide and commit records one at a time; give one up that did not come through three times (W17)."""
+        """Decide and commit records one at a time; give one up that did not come through three times (W17).
+
+        A model is waited for before the try is counted: who is killed meanwhile has not died of the record.
+        """
         assert self._subscription is not None  # noqa: S101 - only called from `run`
         if held.memory_at.offset < held.stored.offset and not await self._commit(held, checkpoint=True):
             return
         for record in records:
+            await self.fits.ready(held.partition, held.memory, held.front.rules, [record])
             if await self._marks.tries(held.partition, held.memory_at.offset) >= TRIES:
                 held.bury(record, "the process died three times while this record was being decided")
             elif not await self._decide(held, [record]):
