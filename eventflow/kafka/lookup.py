@@ -95,6 +95,9 @@ class Lookup:
             await ports.breathe()
         return found[:limit]
 
+    def _ended(self) -> bool:
+        return self._closed
+
     # --- inside --------------------------------------------------------------------------------------------------
 
     async def _bounded(self, question: Coroutine[Any, Any, T]) -> T:
@@ -111,7 +114,7 @@ class Lookup:
             raise StorageBusy(f"Kafka does not answer: {said}") from None
 
     async def _connected(self) -> Any:
-        if self._closed:
+        if self._ended():
             raise StorageError("the bus is closed")
         if self._client is None:
             from aiokafka import AIOKafkaConsumer
@@ -130,6 +133,9 @@ class Lookup:
                 await stop_consumer(client, 0.5)
                 raise
             self._client = client
+            if self._ended():
+                await self.close()
+                raise StorageError("the bus is closed")
         return self._client
 
     async def _bounds(self, partitions: Sequence[int]) -> dict[int, Bounds]:

@@ -213,13 +213,16 @@ class Member:
     async def _join(self) -> None:
         from aiokafka import AIOKafkaConsumer
 
+        rebalance = max(self._session, 5.0)
+        # A request to join is answered when the slowest member has joined; given up before, it brings one more round.
+        options = self._connection.client_options() | {"request_timeout_ms": int((rebalance + 5.0) * 1000)}
         consumer = AIOKafkaConsumer(
-            **self._connection.client_options(),
+            **options,
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="none",
             session_timeout_ms=int(self._session * 1000),
-            rebalance_timeout_ms=int(max(self._session, 5.0) * 1000),
+            rebalance_timeout_ms=int(rebalance * 1000),
             heartbeat_interval_ms=int(min(3.0, self._session / 4) * 1000),
             max_poll_interval_ms=10 * 60_000,
         )

@@ -145,7 +145,11 @@ class Reader:
         """Whether the consumer reads what is assigned; tries to bring that about."""
         try:
             if self._consumer is None:
-                self._consumer = await self._connect()
+                consumer = await self._connect()
+                if self._closed:
+                    await stop_consumer(consumer)
+                    raise StorageError("the subscription is closed")
+                self._consumer = consumer
             self._follow()
             if not self._at:
                 return False

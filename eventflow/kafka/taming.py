@@ -144,8 +144,13 @@ async def commit_offsets(consumer: Any, group: str, places: Sequence[tuple[str, 
 
 async def stop_consumer(consumer: Any, seconds: float = STOP) -> None:
     """Stop it, in bounded time, whether the broker is there or not. Never raises what the stop raises."""
-    await _bounded(consumer.stop(), seconds)
-    await _bounded(consumer._client.close(), seconds)
+    if not await _bounded(consumer.stop(), seconds):
+        alive = _tasks_of(consumer)
+        for task in alive:
+            task.cancel()
+        _cut(consumer._client)
+        await ports.wait_for(alive, 0.5)
+        await _bounded(consumer._client.close(), seconds)
 
 
 async def stop_producer(producer: Any, seconds: float = STOP) -> None:
@@ -155,9 +160,27 @@ async def stop_producer(producer: Any, seconds: float = STOP) -> None:
     task = producer._sender.sender_task
     if task is not None:
         task.cancel()
-    await _bounded(producer.client.close(), seconds)
-    await _bounded(producer._sender.close(), seconds)
-    await _bounded(producer.client.close(), seconds)
+    for _ in range(2):  # what the sender was at may connect once more
+        _cut(producer.client)
+        await _bounded(producer.client.close(), seconds)
+        await _bounded(producer._sender.close(), seconds)
+
+
+def _tasks_of(consumer: Any) -> list[Any]:
+    """What a stop that was broken off has left running, and would connect again."""
+    coordinator, fetcher = consumer._coordinator, consumer._fetcher
+    names = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
+    found = [getattr(coordinator, name, None) for name in names]
+    if fetcher is not None:
+        found += [fetcher._fetch_task, *fetcher._pending_tasks]
+    return [task for task in found if task is not None and not task.done()]
+
+
+def _cut(client: Any) -> None:
+    """Break off a client's connections: what waits to be sent to a broker that does not read keeps them open else."""
+    for connection in client._conns.values():
+        if connection._writer is not None:
+            connection._writer.transport.abort()
 
 
 async def _bounded(work: Coroutine[Any, Any, Any], seconds: float) -> bool:

@@ -31,6 +31,7 @@ class TestKafkaBus(KafkaContract):
     """All partitions are ours."""
 
 
+@pytest.mark.long
 class TestKafkaBusInAGroup(KafkaContract):
     """What the group gives, which here is all as well."""
 

@@ -222,6 +222,7 @@ async def test_an_event_that_is_too_large_is_refused_and_nothing_else_suffers(ka
     await bus.close()
 
 
+@pytest.mark.long
 async def test_too_few_replicas_in_sync(own_kafka, topic):
     """Nothing is acknowledged, the reason is told, and it goes on alone when the broker is back."""
     cluster = await asyncio.to_thread(own_kafka, brokers=2, replication=2, min_insync=1)
