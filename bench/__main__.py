@@ -13,7 +13,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ORDER = ("ingest", "sources", "bus", "store", "route", "execute", "walk", "match_filters", "match_index", "detectors")
+ORDER = (
+    "ingest", "sources", "bus", "store", "route", "execute", "walk", "match_filters", "match_index", "detectors",
+    "detect_router",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -139,7 +139,12 @@ def _rss() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """All parts, or those that are named."""
     parts = {"load": load, "few": few, "resident": resident}
     for name in sys.argv[1:] or parts:
         parts[name]()
+
+
+if __name__ == "__main__":
+    main()
