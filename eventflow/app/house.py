@@ -164,6 +164,7 @@ class Eventflow:
             seconds = self.settings.limits.drain / ports.SECOND * 0.8
             self._router.drain()
             await self._executor.drain(seconds)
+            await ports.wait_for(self._loops[:1], seconds / 4)  # its last commit may have something to say
             self._outbox.drain()
             await ports.wait_for(self._loops, seconds / 4)
         await self._let_go()

@@ -171,6 +171,7 @@ class Node:
         if self.house.server is None:
             await store.open()
         await self._activate()
+        self._routed = asyncio.Event()
         self.router = Router(self.bus, self.store, on_commit=self._committed, detectors=find_detector)
         self.outbox = Outbox(self.bus, self.store, worker=self.worker)
         self.executor = self._new_executor()
@@ -178,7 +179,9 @@ class Node:
         self.sender = self.gateway.sender("shop")
         self._opened = True
         keeping = asyncio.get_running_loop().create_task(self._keep_house(), name="housekeeping")
-        await asyncio.gather(self.router.run(), self.outbox.run(), self.executor.run())
+        routing = asyncio.ensure_future(self.router.run())
+        routing.add_done_callback(lambda _: self._routed.set())
+        await asyncio.gather(routing, self.outbox.run(), self.executor.run())
         keeping.cancel()
         await self.executor.close()
         if self.house.broker is None:
@@ -215,6 +218,7 @@ class Node:
         """SIGTERM: finish what is in hand and end."""
         self.router.drain()
         await self.executor.drain(5.0)
+        await self._routed.wait()
         self.outbox.drain()
 
     async def _keep_house(self) -> None:
