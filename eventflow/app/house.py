@@ -25,7 +25,7 @@ from eventflow.app.workflows import Workflows
 from eventflow.buses.kafka import KafkaBus
 from eventflow.buses.memory import MemoryBus
 from eventflow.disk import Hold
-from eventflow.errors import EventflowError, NotFound, StorageError
+from eventflow.errors import EventflowError, NotFound, SettingsError, StorageError
 from eventflow.execute.executor import Executor
 from eventflow.execute.explain import explain as explain_run
 from eventflow.kafka import seal
@@ -187,7 +187,13 @@ class Eventflow:
         self.ended.set()
 
     async def _fix_partitions(self) -> None:
-        """N is what it was at the first start (W1)."""
+        """N is what it was at the first start (W1); then it must be what the bus has."""
+        if (added := getattr(self.bus, "added", 0)) and not await self.store.partitions():
+            there = self.bus.partitions + added
+            raise SettingsError(
+                f"the topic of the bus has {there} partitions and bus.partitions says {self.bus.partitions}: set "
+                f"bus.partitions: {there}, which is fixed from the first start on"
+            )
         fixed = int(await self.store.setting("partitions", str(self.bus.partitions)))
         if fixed != self.bus.partitions:
             raise StorageError(

@@ -7,11 +7,12 @@ broker that is away.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from eventflow import ports
 from eventflow.errors import StorageBusy, StorageError
-from eventflow.kafka.taming import commit_offsets, count_partitions, stop_consumer, tame
+from eventflow.kafka.taming import STOP, commit_offsets, count_partitions, stop_consumer, tame
 from eventflow.model.record import Bounds, Record, Ref
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class Lookup:
     async def close(self) -> None:
         """Let go; who waits for an answer is told so."""
         self._closed = True
+        with contextlib.suppress(TimeoutError):  # a client that is stopped while it connects leaves a connection open
+            async with ports.deadline(STOP), self._turn:
+                pass
         client, self._client = self._client, None
         if client is not None:
             await stop_consumer(client)
@@ -134,7 +138,8 @@ class Lookup:
                 raise
             self._client = client
             if self._ended():
-                await self.close()
+                self._client = None
+                await stop_consumer(client)
                 raise StorageError("the bus is closed")
         return self._client
 

@@ -13,6 +13,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from eventflow import Eventflow
 from eventflow.buses.kafka import KafkaBus
 from eventflow.errors import EventflowError, Refused, SettingsError, StorageBusy, StorageUnclear
 from eventflow.kafka.connection import Connection, Sasl, Tls, reach
@@ -206,6 +207,17 @@ async def test_a_setting_that_kafka_does_not_know(kafka, topic):
     assert kind is SettingsError
     assert "retention.mss" in sentence
     assert "see bus.topic" in sentence
+
+
+async def test_the_first_start_takes_all_partitions_or_none(kafka, topic, tmp_path):
+    await kafka.create_topic(topic, partitions=4, **LOG_TIME)
+    given = {"data_dir": str(tmp_path), "bus": {"url": f"kafka://{kafka.bootstrap}/{topic}", "partitions": 3}}
+    with pytest.raises(SettingsError, match=r"has 4 partitions and bus\.partitions says 3: set bus\.partitions: 4"):
+        async with Eventflow(given, doors=False):
+            pass
+    given["bus"]["partitions"] = 4
+    async with Eventflow(given, doors=False) as flow:
+        await flow.ready()
 
 
 # --- writing ------------------------------------------------------------------------------------------------------
