@@ -271,6 +271,8 @@ class Reader:
         if not looked:
             await ports.sleep(min(seconds, 0.02))
             return
+        if CONTROL in looked and self._unread(CONTROL):
+            looked = [CONTROL]  # it comes before all data, of which more would be kept at each turn without a limit
         for partition, records in (await self._ask(looked, seconds, limit)).items():
             self._buffer.setdefault(partition, []).extend(records)
 
