@@ -27,6 +27,8 @@ from eventflow.web.problems import refused
 AHEAD = timedelta(minutes=5)
 """How far an event's time may lie ahead; beyond it is set to the time it came, and `timegiven` keeps what it said."""
 LONGEST = 1024
+ESCAPE: Final = ord("\\")
+"""As a number, since `b"\\\\" in line` takes ten times as long."""
 PROVEN_LIMIT = 4096
 
 Text = Annotated[str, Meta(min_length=1, max_length=LONGEST)]
@@ -97,7 +99,7 @@ class Checker:
                 if names not in proven:
                     self._prove(names)
                 time = envelope.time
-                if b"\\" in line or line.count(b"{") + line.count(b"[") > depth or envelope.data_base64 is not UNSET:
+                if ESCAPE in line or line.count(b"{") + line.count(b"[") > depth or envelope.data_base64 is not UNSET:
                     self._examine(line, envelope)
                 if time is None:
                     data = _without_time(line) + stamp

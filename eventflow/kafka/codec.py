@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 AHEAD: Final = timedelta(minutes=5)
 """How far an event's time may lie ahead of its log time; beyond it is set to that, as the doors do."""
 _OURS: Final = STRUCTURED_HEADERS[0]
+_LINE_BREAK: Final = ord("\n")
+_BACKSLASH: Final = ord("\\")
+"""As numbers: `b"\\n" in data` takes ten times as long, a tenth of what a record costs here."""
 _parts: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
@@ -87,7 +90,7 @@ class SealedCodec:
                 if self.seal.verify(partition, data, headers[1][1] or b""):
                     return Record(partition, offset, log_time, data)
                 raise NotCloudEvent("its seal is not the engine's: it was altered, moved, or sealed for another store")
-            if value is None or len(headers) != 1 or headers[0] != _OURS or b"\n" in data:
+            if value is None or len(headers) != 1 or headers[0] != _OURS or _LINE_BREAK in data:
                 data = _of_stranger(value, headers)
             if partition == CONTROL:
                 raise NotCloudEvent("only the engine writes to the control topic, and there is no seal")
@@ -95,7 +98,7 @@ class SealedCodec:
             names = (said.source, said.type, said.kind)
             if names not in self._proven:
                 self._prove(names)
-            if b"\\" in data:
+            if _BACKSLASH in data:
                 _printable(said)
             if log_time != self._stamp:
                 self._stamp, self._latest = log_time, from_micros(log_time) + AHEAD
