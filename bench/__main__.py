@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ORDER = (
     "ingest", "sources", "bus", "store", "route", "execute", "walk", "match_filters", "match_index", "detectors",
-    "detect_router",
+    "detect_router", "kafka", "kafka_start",
 )  # fmt: skip
 
 

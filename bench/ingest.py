@@ -93,8 +93,10 @@ async def serve_durable(directory: str) -> None:
 class Server:
     """One of the two in a process of its own."""
 
+    module = "bench.ingest"
+
     def __init__(self, *which: str) -> None:
-        command = [sys.executable, "-m", "bench.ingest", *which]
+        command = [sys.executable, "-m", self.module, *which]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())

@@ -76,11 +76,14 @@ class Server:
 
     def get(self, path: str) -> Any:
         """A GET of the API."""
-        request = urllib.request.Request(
-            self.addresses["private"] + "/api/v1" + path, headers={"Authorization": f"Bearer {TOKEN}"}
-        )
+        return json.loads(self.ask("/api/v1" + path))
+
+    def ask(self, path: str, body: bytes | None = None) -> bytes:
+        """A GET of the private listener, or with a body a POST of JSON."""
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.addresses["private"] + path, body, headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+            return bytes(answer.read())
 
     def post(self, body: bytes, kind: str = "application/x-ndjson") -> None:
         """Send events and wait for the acknowledgement; shed ones again."""
