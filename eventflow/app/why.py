@@ -75,8 +75,8 @@ class Why:
 
     async def notes(self, record: Record) -> list[str]:
         """What is to be said of the event as a whole."""
-        found = []
-        halted = self._flow.halted.get(record.partition)
+        found, flow = [], self._flow
+        halted = flow.halted.get(record.partition)
         ahead = self.waits(record)
         if halted is not None:
             found.append(f"It has not been decided: its partition stands still. {halted}")
@@ -91,6 +91,10 @@ class Why:
         ]
         if record.partition == CONTROL and _readable(record):
             found.append("This is an order to the engine, from a person or a schedule; triggers do not select it.")
+        held = [one for one in flow.workflows.problems if one.holds]
+        if held and not await flow.store.runs(1, event=record.ref):
+            more = f" ({len(held) - 1} more: eventflow status)" if len(held) > 1 else ""
+            found.append(f"A document with a mistake is not in force, and so has no say here: {held[0]}{more}")
         return found
 
     async def _dead(self, record: Record) -> dict[tuple[str, str], Explained]:

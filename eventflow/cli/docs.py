@@ -58,7 +58,8 @@ def _code(door: Door, number: str) -> None:
     found = CODES.get(number)
     if found is None:
         near = [one for one in CODES if one.startswith(number)] or difflib.get_close_matches(number, CODES, n=3)
-        raise NotFound(f"there is no problem {number}; the nearest are {', '.join(near[:4])}")
+        hint = f"the nearest are {', '.join(near[:4])}" if near else "eventflow docs problems says where all are"
+        raise NotFound(f"there is no problem {number}; {hint}")
     if door.as_json:
         door.print_json({"code": number, "word": found.word, "severity": severity(number), "about": found.about})
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 FEW = 20
 """So many events are told one by one."""
+HANDLE = re.compile(r"\bevt_[a-z2-7]+")
 
 
 @click.command()
@@ -65,9 +67,11 @@ def _places(door: Door, events: list[Any]) -> Iterator[dict[str, Any]]:
     for event in events if len(events) <= FEW else []:
         try:
             found = door.request("GET", f"/events/{part(str(event.get('id', '')))}")
-        except Answered:  # several events of different sources have this id
-            continue
-        yield {name: found[name] for name in ("handle", "id", "source", "type")}
+        except Answered as error:  # several have this id: of different sources, or sent again after a restart
+            several = [door.request("GET", f"/events/{handle}") for handle in HANDLE.findall(str(error))]
+            found = next((one for one in several if one["source"] == event.get("source")), None)
+        if found is not None:
+            yield {name: found[name] for name in ("handle", "id", "source", "type")}
 
 
 def _parse(text: str, place: str) -> list[Any]:

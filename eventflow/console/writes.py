@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from eventflow import ports
@@ -10,10 +11,14 @@ from eventflow.errors import NotFound
 from eventflow.model import control
 from eventflow.model.event import ENGINE
 from eventflow.model.identity import digest, run_id
+from eventflow.model.order import every
 from eventflow.model.record import CONTROL, Entry
+from eventflow.model.workflow import decode
 from eventflow.web.problems import refused
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import msgspec
     from aiohttp import web
 
@@ -65,8 +70,20 @@ async def rerun(call: Call) -> Recorded:
     """A new run with the old one's definition, events and inputs."""
     body = await call.body()
     found = await call.house.store.run(call.path("run"))
-    id_ = await _record(call, control.RERUN, control.Rerun(found.id, body.get("from_step", ""), call.by))
+    step = body.get("from_step", "")
+    if step:
+        there = [one.name for one in every(decode(await call.house.store.definition(found.definition)).steps)]
+        if step not in there:
+            raise refused(
+                "invalid", f"{found.workflow} as {found.id} ran it has no step {step!r}; {_steps(step, there)}"
+            )
+    id_ = await _record(call, control.RERUN, control.Rerun(found.id, step, call.by))
     return Recorded(id_, run_id("rerun", found.id, [(ENGINE, id_)]))
+
+
+def _steps(wanted: str, there: Sequence[str]) -> str:
+    near = get_close_matches(wanted, there, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(there)}"
 
 
 async def answer(call: Call) -> Recorded:

@@ -62,6 +62,8 @@ def command(
     events, guessed, taken = _file(file) if file is not None else _stored(door, since or "")
     document = _document(named, type_ or FALLBACK, pairs, value or guessed, key, glob, filter_, lasts)
     found = trial.try_out(_workflow(door, document, named), events)
+    if found.reasons.keys() - {"selector", "filter_false"} == {"no_value"}:
+        raise NoSuchDetector(f"no row has a value at {value or guessed}, so nothing was judged; {_columns(events)}")
     label = named or type_ or FALLBACK
     if door.as_json:
         click.echo(json.dumps(telling.body(found, label), ensure_ascii=False))
@@ -76,6 +78,13 @@ def _file(file: Path) -> tuple[Sequence[Event], str, str]:
     if samples.time is None:
         click.echo("no column looks like a time: the rows are taken to be a minute apart", err=True)
     return samples.events, samples.value, str(file)
+
+
+def _columns(events: Sequence[Event]) -> str:
+    """What could have been named, of the first row that holds something."""
+    first = next((event.data for event in events if isinstance(event.data, dict) and event.data), {})
+    there = ", ".join(f"event.data.{name}" for name in list(first)[:20])
+    return f"there are: {there}" if there else "the rows hold no fields"
 
 
 def _stored(door: Door, since: str) -> tuple[Sequence[Event], str, str]:

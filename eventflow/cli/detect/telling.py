@@ -46,6 +46,8 @@ def tell(trial: Trial, detector: str, taken: str) -> None:
     learning = trial.reasons.get("learning", 0)
     if learning:
         click.echo(f"{learning:,} of {trial.rows:,} samples were learning, and could not alarm")
+    if absent := trial.reasons.get("no_value", 0):
+        click.echo(f"{absent:,} of {trial.rows:,} rows have no value there, and were passed over")
     for problem in trial.problems[:5]:
         click.echo(click.style("problem", fg="yellow") + f"  {problem}")
 

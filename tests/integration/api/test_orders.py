@@ -93,6 +93,18 @@ async def test_cancel_and_run_again(api: Api) -> None:
     assert {one["id"]: one["rerun_of"] for one in runs} == {run["id"]: None, answer["run"]: run["id"]}
 
 
+async def test_a_step_that_is_not_there_repeats_nothing(api: Api) -> None:
+    await api.emit(id="1", type="ask.please", subject="tea", data={"n": 2})
+    (run,) = await api.runs(1, "waiting")
+    for wrong, says in (("persn", "did you mean 'person'?"), ("x", "there are: person, done")):
+        status, answer = await api.ask("POST", f"/api/v1/runs/{run['id']}/rerun", json={"from_step": wrong})
+        assert (status, answer["code"]) == (422, "invalid")
+        assert says in answer["detail"]
+    status, _ = await api.ask("POST", f"/api/v1/runs/{run['id']}/rerun", json={"from_step": "person"})
+    assert status == 202
+    assert len(await api.runs(2, "waiting")) == 2
+
+
 async def test_pause_gives_the_place_back_and_resume_asks_again(api: Api) -> None:
     await api.emit(id="1", type="ask.please", subject="tea", data={"n": 2})
     (run,) = await api.runs(1, "waiting")

@@ -221,6 +221,19 @@ async def test_a_workflow_that_is_held_back(tmp_path: Path) -> None:
     assert "w.yaml:6:28  E211" in said
 
 
+async def test_nothing_happened_because_a_document_has_a_mistake(tmp_path: Path) -> None:
+    broken = flow(steps="{name: note, uses: debug.lgo, with: {message: hi}}")
+    async with seated(tmp_path, w=broken, v=flow("event: other")) as seat:
+        handle, other = await seat.emit(), await seat.emit("other")
+        await seat.settled()
+        _, nothing = await seat.get(f"/explain/{handle}")
+        _, started = await seat.get(f"/explain/{other}")
+    [note] = nothing["notes"]
+    assert "is not in force, and so has no say here: " in note
+    assert "w.yaml:6:28  E211" in note
+    assert started["notes"] == []
+
+
 async def test_a_workflow_that_is_not_there(tmp_path: Path) -> None:
     async with seated(tmp_path, greeting=flow()) as seat:
         handle = await seat.emit()

@@ -127,9 +127,12 @@ def test_cloudevents_are_taken_as_they_are(here):
 
 
 def test_gzipped_without_times_and_with_missing_values(here):
-    text = "value\n" + "\n".join("" if at % 50 == 0 else str(v) for at, (_, _, v) in enumerate(rows())) + "\n"
+    lines = ("a," if at % 50 == 0 else f"a,{v}" for at, (_, _, v) in enumerate(rows()))
+    text = "host,value\n" + "\n".join(lines) + "\n"
     (here / "metric.csv.gz").write_bytes(gzip.compress(text.encode()))
-    assert "rows are taken to be a minute apart" in detect("metric.csv.gz")
+    told = detect("metric.csv.gz")
+    assert "rows are taken to be a minute apart" in told
+    assert "40 of 2,000 rows have no value there" in told
 
 
 @pytest.mark.parametrize(
@@ -145,6 +148,10 @@ def test_gzipped_without_times_and_with_missing_values(here):
         (("metric.csv", "--set", "level"), "write --set key=value"),
         (("metric.csv", "--set", "level=7"), "less than or equal to 1"),
         (("metric.csv", "--value", "event.data.value +"), "E307"),
+        (
+            ("metric.csv", "--value", "event.data.vale"),
+            "there are: event.data.host, event.data.value",
+        ),
         (("metric.csv", "--type", "threshold"), "give above, below, or both"),
     ],
 )

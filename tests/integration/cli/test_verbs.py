@@ -106,6 +106,17 @@ def test_tail_follows_and_ends_cleanly(project: Seat) -> None:
     assert "--since 'soon'" in project.run("tail", "--since", "soon", ends=2).stderr
 
 
+def test_an_event_that_is_sent_again_after_a_restart_is_shown_where_it_lies_now(project: Seat) -> None:
+    project.serve()
+    [first] = project.asked("emit", "events/big_order.json")["events"]
+    project.stop()
+    project.serve()
+    [again] = project.asked("emit", "events/big_order.json")["events"]
+    assert (again["id"], again["source"]) == (first["id"], first["source"])
+    assert again["handle"] != first["handle"]
+    project.until(lambda: f"came before, as {first['handle']}" in project.told("explain", again["handle"]))
+
+
 def test_tail_says_when_the_server_goes_away(project: Seat) -> None:
     project.serve()
     project.run("emit", "events/big_order.json")
@@ -129,6 +140,7 @@ def test_tail_says_when_the_server_goes_away(project: Seat) -> None:
         (["history", "--limt", "3"], 2, "--limit"),
         (["token", "crate", "x"], 2, "did you mean 'create'?"),
         (["docs", "E21"], 1, "E210, E211, E212"),
+        (["docs", "E999"], 1, "eventflow docs problems"),
         (["docs", "setings"], 1, "did you mean 'settings'?"),
         (["init"], 1, "nothing was written"),
         (["status"], 3, "start one with 'eventflow serve'"),
