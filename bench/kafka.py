@@ -299,6 +299,12 @@ async def measure(bootstrap: str) -> None:
             )  # fmt: skip
 
 
+def quiet() -> None:
+    """No log lines in between."""
+    logging.disable(logging.WARNING)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+
 def with_broker(work: Callable[[str], object]) -> None:
     """Call with the address of a broker; where there can be none, say so."""
     try:
@@ -311,8 +317,7 @@ def with_broker(work: Callable[[str], object]) -> None:
 
 
 def main() -> None:
-    logging.disable(logging.WARNING)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    quiet()
     if sys.argv[1:2] == ["door"]:
         asyncio.run(serve_door(*sys.argv[2:]))
         return

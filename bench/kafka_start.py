@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from bench.kafka import BATCH, PARTITIONS, bus_of, foreign, with_broker
+from bench.kafka import BATCH, PARTITIONS, bus_of, foreign, quiet, with_broker
 from bench.route import KINDS, events
 from bench.serving import Server
 from bench.walk import quantiles
@@ -113,6 +113,7 @@ def measure(bootstrap: str) -> None:
 
 
 def main() -> None:
+    quiet()
     with_broker(measure)
 
 
