@@ -94,7 +94,8 @@ class Why:
         held = [one for one in flow.workflows.problems if one.holds]
         if held and not await flow.store.runs(1, event=record.ref):
             more = f" ({len(held) - 1} more: eventflow status)" if len(held) > 1 else ""
-            found.append(f"A document with a mistake is not in force, and so has no say here: {held[0]}{more}")
+            said = "A document has a mistake, so only what it said before, if anything, is in force: "
+            found.append(f"{said}{held[0]}{more}")
         return found
 
     async def _dead(self, record: Record) -> dict[tuple[str, str], Explained]:
