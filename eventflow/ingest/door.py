@@ -29,6 +29,8 @@ class PublicDoor:
         """Hand the request to its door. Raises `Refused` (404, 405)."""
         door = self._doors.get(request.raw_path.partition("?")[0])
         if door is None:
+            if request.raw_path.startswith("/in/"):
+                raise refused("not-found", "no source has this path; look at the names under sources: in the settings")
             raise refused("not-found", "there is nothing at this path; events go to /events")
         if request.method != "POST":
             raise refused("method", "only POST is taken here", headers={"Allow": "POST"})

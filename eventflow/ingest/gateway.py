@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 import msgspec
+import structlog
 
 from eventflow import ports
 from eventflow.errors import Overloaded, StorageError, StorageFull, StorageLost
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from eventflow.plugin import Bus
+
+log = structlog.get_logger("eventflow.ingest")
 
 FULL_RETRY = 10
 """Seconds after which a sender may ask whether there is room on the disk again."""
@@ -66,6 +69,7 @@ class Gateway:
         self.recent = recent or Recent()
         self.checker = Checker(bus.partitions, self.limits)
         self._draining = False
+        self._refusing = False
         self.held = 0
         """Bytes of bodies in memory: being read, checked or stored."""
         self._waiting: dict[int, int] = {}
@@ -116,18 +120,29 @@ class Gateway:
             ports.failpoint("accept.before")
             await self.bus.publish(lines.entries)
             ports.failpoint("accept.stored")
-        except StorageFull:
+        except StorageFull as error:
+            self._refuse(error)
             raise overloaded("storage", "there is no room to store events; send it again later", FULL_RETRY) from None
         except Overloaded:
             raise
         except StorageError as error:
             if isinstance(error, StorageLost):
                 self._lost(error)
+            self._refuse(error)
             raise overloaded("storage", "the event may not have been stored; send it again later", 5) from None
         finally:
             del self._waiting[mark]
+        if self._refusing:
+            self._refusing = False
+            log.warning("ingest.taking_again")
         self.recent.learn(lines.keys, lines.bodies)
         self.metrics.accept_seconds.observe((ports.boot() - begun) / ports.SECOND)
+
+    def _refuse(self, error: StorageError) -> None:
+        """Tell the log, once until something could be stored again."""
+        if not self._refusing:
+            self._refusing = True
+            log.warning("ingest.refusing", reason=str(error) or type(error).__name__)
 
     def _sift(self, lines: Lines, *, chosen: bool) -> tuple[Lines, int]:
         """Only what is new; a known identity with another body is a conflict where the sender chose the id."""

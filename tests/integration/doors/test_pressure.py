@@ -7,6 +7,7 @@ import time
 import tracemalloc
 
 import pytest
+from structlog.testing import capture_logs
 
 from eventflow.buses.memory import MemoryBus
 from eventflow.errors import StorageBusy, StorageFull, StorageLost
@@ -48,6 +49,25 @@ async def test_what_cannot_be_stored_is_not_acknowledged_and_not_known(house, er
     house.bus.fails = None
     assert (await house.post(event())).body == {"accepted": 1, "duplicates": 0}
     assert house.errors == []
+
+
+async def test_the_log_says_once_that_nothing_can_be_stored_and_once_that_it_can(house):
+    with capture_logs() as said:
+        house.bus.fails = StorageFull("the disk is full")
+        for _ in range(3):
+            await house.post(event())
+        house.bus.fails = None
+        for name in "ab":
+            await house.post(event(id=name))
+    told = [(one["event"], one.get("reason")) for one in said if one["event"].startswith("ingest.")]
+    assert told == [("ingest.refusing", "the disk is full"), ("ingest.taking_again", None)]
+
+
+@pytest.mark.parametrize(("path", "says"), [("/in/hubb", "under sources:"), ("/hub", "events go to /events")])
+async def test_a_path_that_is_not_there_says_where_to_look(house, path, says):
+    answer = await house.post(event(), path=path)
+    assert answer.status == 404
+    assert says in answer.body["detail"]
 
 
 async def test_nothing_is_answered_before_the_bus_has_it(house):
