@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HOPS: Final = 16
 ENGINE_RECORDS: Final = frozenset((TICK, FORWARD, START, ANSWER, CANCEL, PAUSE, RESUME, SIGNAL, RERUN, REFUSED))
 _ENGINE_MARK: Final = b'"source":"eventflow"'
-"""What every record of the engine contains as the engine writes it: a look that costs next to nothing."""
+"""What every record of the engine contains as the engine writes it."""
 
 
 class _Envelope(msgspec.Struct):
@@ -35,7 +35,8 @@ _DECODE = msgspec.json.Decoder(_Envelope).decode
 
 def is_engine(data: bytes, event: Mapping[str, Any]) -> bool:
     """Whether the event is a record of the engine's own, to be obeyed and not matched."""
-    return _ENGINE_MARK in data and event["source"] == ENGINE and event["type"] in ENGINE_RECORDS
+    # The line last: searching it takes ten times as long as asking what was decoded of it.
+    return event["source"] == ENGINE and event["type"] in ENGINE_RECORDS and _ENGINE_MARK in data
 
 
 def open_forward(front: Front, record: Record) -> tuple[Forward, Case, frozenset[int] | None] | None:
