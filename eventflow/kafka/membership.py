@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import structlog
 
 from eventflow import ports
-from eventflow.kafka.taming import STOP, show_alive, stop_consumer, tame
+from eventflow.errors import StorageBusy
+from eventflow.kafka.taming import STOP, is_member, show_alive, stop_consumer, tame
 from eventflow.model.record import CONTROL
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ FINISH: Final = 1.0
 """Seconds that a rebalance waits for the batch in hand."""
 HINTS: Final = 5.0
 """Seconds between two hints of how far we are."""
+OUTSIDE: Final = 15.0
+"""Seconds beyond a session for which a client may try to be taken back (its issue 847: it may never be)."""
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0)
 
 
@@ -124,6 +127,8 @@ class Member:
         self._free.set()
         self._consumer: Any = None
         self._tasks = ports.Tasks(self._broken)
+        self._outside = 0
+        """At how many looks in a row the group did not have us."""
         self._staying: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
 
@@ -172,6 +177,8 @@ class Member:
 
     def given(self, mine: Collection[Any]) -> None:
         """These are ours. Nothing is awaited here, since no heartbeats are sent meanwhile."""
+        if self._consumer is None:
+            return  # closed meanwhile
         for tp in mine:
             self._consumer.seek(tp, 0)  # a valid position, else committed offsets would be asked for
         if mine:
@@ -227,13 +234,16 @@ class Member:
             max_poll_interval_ms=10 * 60_000,
         )
         tame(consumer)
-        self._consumer = consumer
+        self._consumer, self._outside = consumer, 0
         consumer.subscribe(list(self._topics), listener=_listener(self))
         await consumer.start()
 
     async def _tend(self) -> None:
         """Say that we are alive (a member that asks for nothing is sent away after ten minutes); commit the hints."""
         show_alive(self._consumer)
+        self._outside = 0 if is_member(self._consumer) else self._outside + 1
+        if self._outside * HINTS > self._session + OUTSIDE:
+            raise StorageBusy(f"not in the group for {self._outside * HINTS:g} s, though nothing has failed")
         wanted = {p: at for p, at in self._hints.items() if self._hinted.get(p) != at and p in self._given}
         if not wanted:
             return

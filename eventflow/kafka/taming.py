@@ -115,6 +115,13 @@ def show_alive(consumer: Any) -> None:
         pass
 
 
+def is_member(consumer: Any) -> bool:
+    """Whether the group has it now: it beats, and need not join again."""
+    coordinator = consumer._coordinator
+    beating = coordinator._heartbeat_task is not None and not coordinator._heartbeat_task.done()
+    return bool(beating and coordinator.generation > 0 and not coordinator._rejoin_needed_fut.done())
+
+
 async def count_partitions(consumer: Any, topic: str) -> int:
     """How many partitions a topic has now; 0 when it is not there."""
     consumer._client.add_topic(topic)

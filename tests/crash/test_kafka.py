@@ -158,7 +158,7 @@ def spent(house):
 @pytest.mark.timeout(120)
 async def test_a_broker_that_is_away(tmp_path, own_kafka, topic):
     cluster = await asyncio.to_thread(own_kafka)
-    say(await away(tmp_path, cluster, topic, 4.0, clean=True))
+    say(await away(tmp_path, cluster, topic, 7.0, clean=True))
 
 
 @pytest.mark.long

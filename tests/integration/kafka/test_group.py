@@ -143,7 +143,7 @@ async def disturbed(make_bus, store, *, seconds, every, session):
                 await freeze(member, session)
     ended.set()
     counts = await writing
-    await all_decided(bus, store)
+    await all_decided(bus, store, [*members, *([third] if third else [])])
     for member in [*members, *([third] if third else [])]:
         await member.leave()
         gone.append(member)
@@ -161,19 +161,23 @@ async def freeze(member, session):
     member.thaw.set()
 
 
-async def all_decided(bus, store):
+async def all_decided(bus, store, members, within=60):
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within
     while True:
         ends = {partition: (await bus.bounds(partition)).end for partition in range(PARTITIONS)}
         known = await store.partitions()
         if all(known.get(partition, (0, 0, 0))[0] >= end for partition, end in ends.items()):
             return
+        stands = [(member.router.positions, member.router.halted, member.router.trouble) for member in members]
+        assert loop.time() < end, f"stuck: the log ends at {ends}, the store is at {known}, members are at {stands}"
         await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize(
     ("seconds", "every", "session"),
     [
-        pytest.param(5.0, 0.7, 1.0, marks=pytest.mark.timeout(120), id="short"),
+        pytest.param(6.0, 0.7, 2.0, marks=pytest.mark.timeout(120), id="short"),
         pytest.param(180.0, 5.0, 3.0, marks=[pytest.mark.long, pytest.mark.timeout(600)], id="long"),
     ],
 )
