@@ -252,7 +252,8 @@ def named(doc: Document, at: Node, name: str, known: Known) -> DetectorSpec | No
     if isinstance(found, str):
         spec = known.detectors[found] if isinstance(known.detectors, dict) else None
         if spec is None and isinstance(known.detectors, dict):
-            doc.report("E210", at, f"detector '{found}' cannot be used: its document has problems of its own")
+            said = f"detector '{found}' cannot be used: its document has problems of its own"
+            doc.report("E210", at, said, "eventflow validate, given its file, says which")
         return msgspec.structs.replace(spec, name=found) if spec is not None else None
     if not found and known.judge is not None and known.judge(DetectorSpec(type=name)) is None:
         return DetectorSpec(type=name)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from eventflow.catalog import Known, folders, load, resolve
+from eventflow.catalog import Known, folders, load, resolve, shipped
+from eventflow.catalog.detectors import Answer
 from eventflow.catalog.locate import documents
 
 GOOD = "steps: [{name: a, uses: debug.log}]\n"
@@ -47,6 +48,19 @@ def test_ones_own_document_takes_the_place_of_a_shipped_one(tmp_path):
     assert loaded.files[id_] == tmp_path / f"{id_}.yaml"
     assert len(loaded.workflows) > 1
     assert loaded.errors == []
+
+
+def test_a_shipped_detector_whose_extra_is_missing_is_no_mistake_until_it_is_used(tmp_path):
+    ready = shipped("detectors")
+    name = "anomalies/service-health"
+    lacks = Known(judge=lambda _: Answer(refused=("needs numpy",)))
+    assert load([], lacks, detectors=[ready]).problems == []
+    own = write(tmp_path, {"d/mine.yaml": (ready / f"{name}.yaml").read_text()})
+    assert {one.code for one in load([], lacks, detectors=[own / "d"]).problems} == {"E236"}
+    trigger = f"{{type: condition, config: {{watch: {{event: m}}, detector: {name}}}}}"
+    write(tmp_path, {"w/a.yaml": f"triggers: [{trigger}]\n" + GOOD})
+    used = load([tmp_path / "w"], lacks, detectors=[ready]).problems
+    assert [(one.code, "eventflow validate" in one.suggestion) for one in used if one.holds] == [("E210", True)]
 
 
 def test_the_same_folder_twice_is_one(tmp_path):
