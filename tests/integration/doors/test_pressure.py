@@ -216,3 +216,14 @@ async def test_good_senders_are_answered_while_bad_ones_keep_the_loop_busy(house
     assert refused > 100
     print(f"ack p50 {statistics.median(latencies) * 1e3:.1f} ms, p99 {sorted(latencies)[98] * 1e3:.1f} ms")  # noqa: T201
     assert len(await house.records()) == 100
+
+
+async def test_what_a_door_refuses_is_told_once_for_each_reason_without_the_credential(house):
+    with capture_logs() as said:
+        for _ in range(3):
+            assert (await house.post(event(), token="not-the-secret-at-all")).status == 401
+        assert (await house.post(b"{")).status == 400
+        assert (await house.post(event(), path="/in/nobody")).status == 404
+    told = [entry for entry in said if entry["event"] == "door.refused"]
+    assert [(entry["door"], entry["status"]) for entry in told] == [("/events", 401), ("/events", 400)]
+    assert "not-the-secret" not in repr(said)
