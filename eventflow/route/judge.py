@@ -11,7 +11,7 @@ third identical outage is nearly as rare as the first. An alarm of a relative sc
 
 from __future__ import annotations
 
-from math import exp, log10
+from math import exp, log10, nan
 from typing import TYPE_CHECKING, Final
 
 from eventflow.route.judged import Alarm
@@ -88,6 +88,7 @@ class Judge:
         one.rarity = rarity
         if learning and self._warmup is not None:
             strange = self._warm(value, is_open=is_open)
+            expected = nan  # not learned enough to hold a plain bound back
         reason = LEARNING if learning else NORMAL
         if strange and not is_open and self._holds_off(one, at, rarity):
             strange, reason = False, QUIET

@@ -128,11 +128,11 @@ def recovery_under_the_edited_rule(patch: Patch) -> None:
     """What was decided between checkpoint and position is decided again by the newest rules."""
     recover = router.recover
 
-    async def by_the_newest(bus: Any, subscription: Any, recalled: Any, partition: int, front_of: Any) -> Any:
-        newest = front_of.__self__.newest
-        return await recover(
-            bus, subscription, msgspec.structs.replace(recalled, catalogue=newest), partition, front_of
-        )
+    async def by_the_newest(
+        bus: Any, subscription: Any, recalled: Any, partition: int, front_of: Any, *more: Any
+    ) -> Any:
+        newest = msgspec.structs.replace(recalled, catalogue=front_of.__self__.newest)
+        return await recover(bus, subscription, newest, partition, front_of, *more)
 
     patch.setattr(router, "recover", by_the_newest)
 

@@ -46,8 +46,8 @@ def segments(folder):
     return sorted(path.name for path in folder.glob("*.sqlite"))
 
 
-def test_both_are_found_by_their_names():
-    assert registry.names("bus", Bus) == ["memory", "sqlite"]
+def test_they_are_found_by_their_names():
+    assert registry.names("bus", Bus) == ["kafka", "memory", "sqlite"]
     assert registry.find("bus", "sqlite", Bus) is SqliteBus
     assert isinstance(MemoryBus(), Bus)
 

@@ -171,6 +171,14 @@ def test_the_warm_up_is_a_plain_threshold_until_enough_is_learned():
     assert alarms(adaptive(), values)[0] == [row for row in raised if row > 100]
 
 
+def test_direction_and_floors_do_not_hold_the_warm_up_back():
+    trigger = condition(
+        "t", "adaptive", for_=5 * MINUTE,
+        judging={"warmup": Bounds(above=90.0), "direction": "up", "ignore_below": Floor(absolute=10.0, relative=0.2)},
+    )  # fmt: skip
+    assert alarms(trigger, [99.0] * 20)[0] == [5]
+
+
 def test_hysteresis_of_an_absolute_score():
     trigger = condition("t", config={"above": 10.0, "clear_below": 5.0})
     assert alarms(trigger, [1.0, 11.0, 7.0, 11.0, 6.0, 4.0, 7.0, 11.0]) == ([1, 7], [5])
