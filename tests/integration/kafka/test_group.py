@@ -155,7 +155,11 @@ async def freeze(member, session):
     """Until it is frozen before a commit, then so long that the group gives its partitions to others."""
     member.thaw.clear()
     member.freeze.set()
-    await asyncio.to_thread(member.frozen.wait)
+    if not await asyncio.to_thread(member.frozen.wait, 30):
+        member.freeze.clear()
+        member.thaw.set()
+        stands = member.router.positions, member.router.halted, member.router.trouble
+        raise AssertionError(f"no commit to freeze at in 30 s: the member is at {stands}")
     await asyncio.sleep(session * 2.5)
     member.frozen.clear()
     member.thaw.set()
