@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from eventflow import catalog
+from eventflow.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,16 +16,17 @@ if TYPE_CHECKING:
 
 
 def absence(workflow: str, catalogue: Catalogue, problems: Sequence[Problem], folders: Sequence[Path]) -> str:
-    """One sentence for a person who expected something of it."""
+    """One sentence for a person who expected something of it. Raises `NotFound` when there is no such document."""
     found = catalogue.workflows.get(workflow)
     held = [one for one in problems if one.holds and _is_of(one.file, workflow)]
     if held:
         old = "its definition of before is in force" if found is not None else "it is not in force"
         return f"{workflow} has a mistake, so {old}: {held[0]}"
     if found is None:
-        near = get_close_matches(workflow, catalogue.workflows, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"files are looked for in {', '.join(map(str, folders))}"
-        return f"There is no workflow {workflow!r}; {hint}"
+        near = catalog.meant(workflow, catalogue.workflows)
+        where = ", ".join(catalog.shown(folder) for folder in folders)
+        lists = f"files are looked for in {where}; 'eventflow status' lists what is in force"
+        raise NotFound(f"there is no workflow {workflow!r}; " + (f"did you mean {near!r}?" if near else lists))
     if not found.triggers:
         return f"{workflow} has no triggers: people start it (eventflow execute {workflow}), or a workflow.run step."
     names = ", ".join(f"{one.id} ({one.type})" for one in found.triggers)

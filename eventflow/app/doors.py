@@ -22,7 +22,7 @@ from eventflow.app.pullers import Pullers
 from eventflow.app.readings import read
 from eventflow.console.bodies import BackupBody, DetectorBody, OutcomeBody, ProblemBody
 from eventflow.console.server import handler
-from eventflow.errors import Conflict, Refused, SettingsError
+from eventflow.errors import Conflict, NotFound, Refused, SettingsError
 from eventflow.ingest.door import PublicDoor
 from eventflow.ingest.events import EventsDoor
 from eventflow.ingest.gateway import Gateway
@@ -204,8 +204,12 @@ class Doors:
         return await self._flow.why.notes(record)
 
     def absence(self, workflow: str) -> str:
-        """Why a workflow has no say on an event."""
-        return absence(workflow, self._flow.catalogue, self._flow.workflows.problems, self._flow.settings.workflows)
+        """Why a workflow has no say on an event. Raises `Refused` (422) when there is no such workflow."""
+        flow = self._flow
+        try:
+            return absence(workflow, flow.catalogue, flow.workflows.problems, flow.settings.workflows)
+        except NotFound as error:
+            raise refused("invalid", str(error)) from None
 
     @property
     def positions(self) -> Mapping[int, int]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from eventflow.catalog.against import Wants
 from eventflow.catalog.load import Checked, Loaded, check, check_detector, judges, load, load_files
-from eventflow.catalog.locate import documents, folders, named, resolve, shipped, shown
+from eventflow.catalog.locate import documents, folders, meant, named, resolve, shipped, shown
 from eventflow.catalog.problems import CODES, Problem
 from eventflow.catalog.watch import Watch
 from eventflow.catalog.workflows import Known
 
 __all__ = [
     "CODES", "Checked", "Known", "Loaded", "Problem", "Wants", "Watch",
-    "check", "check_detector", "documents", "folders", "judges", "load", "load_files", "named", "resolve", "shipped",
-    "shown",
+    "check", "check_detector", "documents", "folders", "judges", "load", "load_files", "meant", "named", "resolve",
+    "shipped", "shown",
 ]  # fmt: skip

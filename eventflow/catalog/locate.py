@@ -9,8 +9,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from eventflow.catalog.spelling import nearest
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 SUFFIXES: Final = frozenset((".yaml", ".yml"))
 Verb = Literal["execute", "orchestrate", "pipeline"]
@@ -87,6 +89,13 @@ def resolve(address: str, ids: Collection[str], verb: Verb = "execute") -> str |
     parts = wanted.split("/")
     found = sorted(id_ for id_ in ids if _holds(id_.split("/"), parts))
     return found[0] if len(found) == 1 else found
+
+
+def meant(address: str, ids: Iterable[str]) -> str | None:
+    """The id that a mistyped address is like, or whose end it is like; None when none is."""
+    ends = {"/".join(parts[start:]): id_ for id_ in ids for parts in [id_.split("/")] for start in range(len(parts))}
+    close = nearest(address.strip("/"), ends)
+    return None if close is None else ends[close]
 
 
 def _holds(parts: list[str], wanted: list[str]) -> bool:

@@ -28,13 +28,28 @@ def command(door: Door, what: str, why_not: str | None, everything: bool) -> Non
     """
     if not what:
         raise click.UsageError("name an event (its id or evt_…) or a run (run_…)")
-    found = door.request("GET", f"/explain/{part(what)}", query={"workflow": why_not})
+    if why_not and what.startswith("run_"):
+        raise click.UsageError("--why-not asks about an event, and a run is named; leave it out")
+    query = {"workflow": why_not and _address(door, why_not)}
+    found = door.request("GET", f"/explain/{part(what)}", query=query)
     if door.as_json:
         door.print_json(found)
     elif "run" in found:
         _run(found)
     else:
         _event(found, everything=everything or why_not is not None)
+
+
+def _address(door: Door, workflow: str) -> str:
+    """The id that an address means; where it means none the server says so, for it knows those that are held back."""
+    from eventflow.catalog import resolve
+
+    id_ = resolve(workflow, [one["id"] for one in door.items("/workflows", limit=100_000)])
+    if isinstance(id_, str):
+        return id_
+    if id_:
+        raise click.UsageError(f"{workflow!r} may mean several workflows: {', '.join(id_)}; write more of the id")
+    return workflow
 
 
 def _event(found: dict[str, Any], *, everything: bool) -> None:

@@ -60,11 +60,10 @@ def workflow_of(door: Door, address: str, name: str = "execute") -> dict[str, An
 
 def meant(address: str, known: Iterable[str]) -> str:
     """`did you mean 'x'?`: the id that is like the address, or whose end is; nothing when none is."""
-    from eventflow.catalog.spelling import nearest
+    from eventflow import catalog
 
-    ends = {"/".join(parts[start:]): id_ for id_ in known for parts in [id_.split("/")] for start in range(len(parts))}
-    close = nearest(address.strip("/"), ends)
-    return f"did you mean {ends[close]!r}?" if close is not None else ""
+    close = catalog.meant(address, known)
+    return f"did you mean {close!r}?" if close is not None else ""
 
 
 def _pair(text: str) -> tuple[str, str]:

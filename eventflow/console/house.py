@@ -53,7 +53,10 @@ class House(Protocol):
         ...
 
     def absence(self, workflow: str) -> str:
-        """Why a workflow has no say on an event: not there, held back by a mistake, without an event trigger."""
+        """Why a workflow has no say on an event: held back by a mistake, without an event trigger.
+
+        Raises `Refused` (422) when there is no such workflow.
+        """
         ...
 
     @property

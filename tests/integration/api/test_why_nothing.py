@@ -237,8 +237,11 @@ async def test_nothing_happened_because_a_document_has_a_mistake(tmp_path: Path)
 async def test_a_workflow_that_is_not_there(tmp_path: Path) -> None:
     async with seated(tmp_path, greeting=flow()) as seat:
         handle = await seat.emit()
-        assert "There is no workflow 'greting'; did you mean 'greeting'?" in await told(seat, handle, "greting")
-        assert "files are looked for in" in await told(seat, handle, "other")
+        status, refused = await seat.get(f"/explain/{handle}?workflow=greting")
+        assert (status, refused["code"]) == (422, "invalid")
+        assert refused["detail"] == "there is no workflow 'greting'; did you mean 'greeting'?"
+        _, refused = await seat.get(f"/explain/{handle}?workflow=other")
+        assert "files are looked for in" in refused["detail"]
 
 
 async def test_a_workflow_that_no_event_starts(tmp_path: Path) -> None:

@@ -67,11 +67,18 @@ def test_explain_tells_what_became_of_it_and_why_not(project: Seat) -> None:
     )
     project.run("emit", "events/big_order.json")
     project.until(lambda: "succeeded after" in project.told("explain", "order-1"))
-    told = project.told("explain", "order-1", "--why-not", "orders/bigorder")
-    assert "There is no workflow 'orders/bigorder'; did you mean 'orders/big_order'?" in told
+    for wrong in ("orders/bigorder", "bigorder"):
+        said = project.run("explain", "order-1", "--why-not", wrong, ends=2)
+        assert f"no workflow '{wrong}'; did you mean 'orders/big_order'?" in said.stderr
+        assert said.stdout == ""
+    nothing_like_it = project.run("explain", "order-1", "--why-not", "nosuch", ends=2).stderr
+    assert "no workflow 'nosuch'; files are looked for in workflows; 'eventflow status' lists" in nothing_like_it
+    assert "orders/big_order / order  fired" in project.told("explain", "order-1", "--why-not", "big_order")
+    assert "asks about an event" in project.run("explain", "run_1", "--why-not", "big_order", ends=2).stderr
     broken = project.place / "workflows/orders/broken.yaml"
     broken.write_text((project.place / "workflows/orders/big_order.yaml").read_text().replace("debug.log", "debug.lgo"))
-    project.until(lambda: "not in force" in project.told("explain", "order-1", "--why-not", "orders/broken"))
+    asked = ("explain", "order-1", "--why-not", "orders/broken")
+    project.until(lambda: "not in force" in project.told(*asked, ends=None))
     assert "E211" in project.told("explain", "order-1", "--why-not", "orders/broken")
     missing = project.run("explain", "evt_aaazz", ends=1)
     assert "refused at the door" in missing.stderr
