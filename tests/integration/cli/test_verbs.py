@@ -48,9 +48,18 @@ def test_an_afternoon(project: Seat) -> None:
     project.run("resume", again)
     project.until(lambda: project.asked("history", again)["status"] == "waiting")
     assert "1 run told" in project.told("stop", "orders/big_order", "--all")
-    assert "no open runs" in project.told("stop", "big_order", "--all")
     assert "no workflow 'big_ordre'" in project.run("stop", "big_ordre", "--all", ends=2).stderr
     project.until(lambda: project.asked("history", again)["status"] == "cancelled")
+    for verb in ("stop", "pause", "resume"):
+        said = f"orders/big_order is a workflow and none of its runs is open; there is nothing to {verb}"
+        assert project.told(verb, "big_order").strip() == said
+        assert project.asked(verb, "big_order", "--all") == []
+    handle = first.split()[3]
+    assert f"eventflow explain {handle}" in project.run("stop", handle, ends=2).stderr
+    assert "is over: cancelled" in project.run("stop", again, ends=1).stderr
+    (project.place / "workflows/orders/big_order.yaml").unlink()
+    project.until(lambda: not [one for one in project.asked("status")["workflows"] if not one["ready_made"]])
+    assert "orders/big_order is no workflow in force any more; none of its" in project.told("stop", "orders/big_order")
     assert "exclude each other" in project.run("resume", again, "--skip", "--fail", ends=2).stderr
 
     assert "no dead letters" in project.told("history", "--dead")
