@@ -119,9 +119,11 @@ async def _catch_up(bus: Readable, subscription: Subscription, held: Held, at: i
     subscription.rewind(partition, at)
     epoch = subscription.epoch
     while at < end:
+        if partition not in subscription.assigned or subscription.epoch != epoch:
+            raise Fenced(f"router[{partition}]: the partition was taken away while it was recovered")
         batch = await subscription.read(1000, 1.0, partitions=[partition])
         if subscription.epoch != epoch:
-            raise Fenced(f"router[{partition}]: the partition was taken away while it was recovered")
+            continue
         if batch is None:
             bounds = await bus.bounds(partition)
             if bounds.end >= end:

@@ -95,7 +95,7 @@ class Router:
         self._held: dict[int, Held] = {}
         self._subscription: Subscription | None = None
         self._epoch = 0
-        self._told: set[int] = set()
+        self._told: set[tuple[int, str]] = set()
         self._woken = True
         self._outdated = False
         self._looked: Micros = 0
@@ -189,10 +189,12 @@ class Router:
         if not ready:
             await ports.sleep(_PAUSE)
             return
+        if subscription.epoch != self._epoch:
+            return  # what is held is of other days, and the subscription does not stand where it ends
         try:
             batch = await subscription.read(LIMIT, wait, partitions=ready)
         except PartitionHalted as error:
-            await self._halt(error, error.partition)
+            await self._halt(error)
             return
         if batch is not None:
             await self._take(subscription, batch)
@@ -267,11 +269,12 @@ class Router:
     async def _assign(self, subscription: Subscription) -> None:
         """Let go of partitions that are not ours any more, take the new ones in hand.
 
-        After a change of owners all are taken anew: another may have had any of them meanwhile.
+        After a change of owners all are taken anew, halted ones too: another may have had any of them meanwhile.
         """
         if subscription.epoch != self._epoch:
             self._epoch = subscription.epoch
             self._held.clear()
+            self.halted.clear()
         for partition in [p for p in self._held if p not in subscription.assigned]:
             del self._held[partition]
         for partition in subscription.assigned:
@@ -282,9 +285,8 @@ class Router:
 
     async def _added(self, partition: int) -> None:
         """Say once that there is a partition beyond N: it is read and owns no keys (W1)."""
-        if partition in self._told:
+        if not self._tells(partition, "added"):
             return
-        self._told.add(partition)
         log.warning("route.partition_added", partition=partition, owning=self._bus.partitions)
         added = engine_record(
             ADDED, ports.random_bytes(12).hex(), ports.wall(), _Added(partition, self._bus.partitions)
@@ -300,7 +302,7 @@ class Router:
                 self._patient, self._subscription, recalled, partition, self._catalogues.front, self.fits, self._guarded
             )
         except PartitionHalted as error:
-            await self._leave(partition, str(error))
+            await self._leave(partition, str(error), recalled.last)
             return
         except Fenced:
             return
@@ -315,21 +317,36 @@ class Router:
         ):
             await self._take_over(held)
 
-    async def _halt(self, error: PartitionHalted, sick: int | None = None) -> None:
-        """Leave a partition out; without `sick`, those whose log no longer holds their position."""
+    async def _halt(self, error: PartitionHalted) -> None:
+        """Leave out the partition it names, and those whose log no longer holds their position."""
         for partition, held in list(self._held.items()):
             bounds = await self._patient.bounds(partition)
-            if partition == sick or not bounds.start <= held.offset <= bounds.end:
-                await self._leave(partition, str(error))
+            if partition == error.partition or not bounds.start <= held.offset <= bounds.end:
+                await self._leave(partition, str(error), held.last)
 
-    async def _leave(self, partition: int, reason: str) -> None:
-        """Do not decide this partition any more, and say so: to people, and to triggers on control."""
-        self.halted[partition] = reason
+    async def _leave(self, partition: int, reason: str, last: str) -> None:
+        """Do not decide this partition any more, and say so: to people, and to triggers on control.
+
+        Unless another has gone on from `last`, the commit that we stand at, so that retention took only what is
+        decided: then it is taken in hand anew, if it is ours at all.
+        """
         self._held.pop(partition, None)
+        if (await self._store.recall(partition)).last != last:
+            log.info("route.overtaken", partition=partition, reason=reason)
+            return
+        self.halted[partition] = reason
+        if not self._tells(partition, reason):
+            return
         log.error("route.halted", partition=partition, reason=reason)
         if partition != CONTROL:
             halted = engine_record(HALTED, ports.random_bytes(12).hex(), ports.wall(), _Halted(partition, reason))
             await self._patient.publish([Entry(CONTROL, halted)])
+
+    def _tells(self, partition: int, what: str) -> bool:
+        """Whether this was not said yet."""
+        new = (partition, what) not in self._told
+        self._told.add((partition, what))
+        return new
 
     # --- catalogue ---------------------------------------------------------------------------------------------------
 
@@ -360,7 +377,7 @@ class Router:
                     f"router[{partition}]: record {held.offset} was selected by catalogue {wanted}, but the store's "
                     f"newest is {newest}: the store is older than the log; restore it"
                 )
-                await self._halt(PartitionHalted(message), partition)
+                await self._halt(PartitionHalted(message, partition=partition))
 
     async def _adopt(self) -> None:
         """First the waits everywhere, then each partition's triggers in one commit (W11).

@@ -134,6 +134,29 @@ ZOMBIES = Scenario(
 )
 
 
+# --- a group that never comes to rest ---------------------------------------------------------------------------------
+
+
+async def dealt_work(stage: Stage) -> None:
+    """Members die, stop and come back while the partitions are dealt anew every second or so."""
+    world, sending = stage.world, asyncio.ensure_future(trickle(stage, 40, 20.0, "order.made"))
+    keyed = asyncio.ensure_future(keyed_work(stage))
+    for _ in range(3):
+        await asyncio.sleep(world.work.random() * 4)
+        name = one_of(world, ("a", "b", "c"))
+        world.freeze(name)
+        await asyncio.sleep(world.work.random() * 4)
+        world.thaw(name)
+    await sending
+    await keyed
+
+
+DEALT = Scenario(
+    "dealt", keyed_files, dealt_work, nodes=("a", "b", "c"), partitions=3, shared=True, kills=1, horizon=20.0,
+    faults={"deal": 0.6}, bus={"max_age": 3.0},
+)  # fmt: skip
+
+
 # --- edited rules ----------------------------------------------------------------------------------------------------
 
 
@@ -189,4 +212,4 @@ MOVING = Scenario(
 )
 
 
-SCENARIOS = (DOUBLES, TIMERS, *KEYED, ZOMBIES, RELOAD, MOVING, FULL, RETENTION)
+SCENARIOS = (DOUBLES, TIMERS, *KEYED, ZOMBIES, DEALT, RELOAD, MOVING, FULL, RETENTION)

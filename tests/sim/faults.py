@@ -1,4 +1,4 @@
-"""Seventeen faults to plant: each breaks one promise in the real code, as a tired engineer might, and must be found.
+"""Nineteen faults to plant: each breaks one promise in the real code, as a tired engineer might, and must be found.
 
 A fault patches one or two functions for the length of a simulation. `breaks` names the checks of which one must find
 it; "not over" stands for the time limit after healing.
@@ -20,7 +20,7 @@ from eventflow.execute import calls, decisions, fold, waiting
 from eventflow.execute.turn import Turn
 from eventflow.model.journal import Finished, encode
 from eventflow.model.run import TERMINAL
-from eventflow.route import router
+from eventflow.route import recovery, router
 from eventflow.route.effects import Effects
 from eventflow.route.fitting import Fits, pending
 from eventflow.route.judged import Judged
@@ -303,6 +303,32 @@ def a_model_that_nobody_waits_for(patch: Patch) -> None:
     patch.setattr(Fits, "ready", when_made)
 
 
+def a_recovery_that_waits_for_what_is_gone(patch: Patch) -> None:
+    """A router that brings a partition up to date does not see that it was given to another before it began."""
+    catch_up = recovery._catch_up
+
+    async def trusting(bus: Any, subscription: Any, held: Any, at: int, fits: Any) -> None:
+        class Trusted:
+            assigned = (held.partition,)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(subscription, name)
+
+        await catch_up(bus, Trusted(), held, at, fits)
+
+    patch.setattr(recovery, "_catch_up", trusting)
+
+
+def a_halt_by_an_old_view(patch: Patch) -> None:
+    """A partition is left out because the log no longer holds our position, though another has moved it on."""
+    leave = router.Router._leave
+
+    async def at_once(self: router.Router, partition: int, reason: str, _last: str) -> None:
+        await leave(self, partition, reason, (await self._store.recall(partition)).last)
+
+    patch.setattr(router.Router, "_leave", at_once)
+
+
 def _bound(patch: Patch) -> None:
     """A journal that two have written makes no sense, and `advance` may go round in it: end that, and go on."""
     write = Turn.write
@@ -332,5 +358,7 @@ FAULTS = (
     Fault(fenced_ignored, "zombies", "state_is_a_fold_over_the_log", "the_ledger_is_one_chain"),
     Fault(a_series_that_forgets_what_it_saw, "judging1", "state_is_a_fold_over_the_log", seeds=6),
     Fault(a_model_that_nobody_waits_for, "judging1", "state_is_a_fold_over_the_log", seeds=6),
+    Fault(a_recovery_that_waits_for_what_is_gone, "dealt", "not over", seeds=120),
+    Fault(a_halt_by_an_old_view, "dealt", "logged as error"),
     Fault(a_write_of_0_rows_accepted, "zombies", "attempts_count_up", "nothing_follows_the_end"),
 )  # fmt: skip

@@ -12,13 +12,14 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
+from group import Member
+
 from eventflow.errors import StorageBusy, StorageFull, StorageLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from node import Node
-    from world import World
 
     from eventflow.model.record import Batch
     from eventflow.plugin.bus import Subscription
@@ -84,27 +85,29 @@ class BusLine(Line):
     """A bus whose reads come in pieces of any size, of the partitions that the group gives this node."""
 
     def subscribe(self, group: str, position: Callable[[int], int]) -> Subscription:
-        return Reading(self._node, self._target.subscribe(group, position), self)
+        reading = Reading(self._target.subscribe(group, position), self)
+        mine = self._node.group
+        return reading if mine is None else Member(self._node, mine, reading, position)
 
 
 class Reading:
     """A subscription through a line."""
 
-    def __init__(self, node: Node, inner: Subscription, line: Line) -> None:
-        self._node, self._world, self._inner, self._line = node, node.world, inner, line
+    def __init__(self, inner: Subscription, line: Line) -> None:
+        self._inner, self._line = inner, line
 
     @property
     def assigned(self) -> tuple[int, ...]:
-        mine = self._node.assigned
-        return self._inner.assigned if mine is None else tuple(p for p in self._inner.assigned if p in mine)
+        return self._inner.assigned
 
     @property
     def epoch(self) -> int:
         return self._inner.epoch
 
     async def read(self, limit: int, wait: float, *, partitions: Sequence[int] | None = None) -> Batch | None:
-        if self._world.hits(0.2):
-            limit = min(limit, 1 + int(self._world.chance.random() * 3))
+        world = self._line._world
+        if world.hits(0.2):
+            limit = min(limit, 1 + int(world.chance.random() * 3))
         return await self._line._call("read", self._inner.read, limit, wait, partitions=partitions)
 
     def rewind(self, partition: int, offset: int) -> None:
@@ -112,39 +115,3 @@ class Reading:
 
     async def close(self) -> None:
         await self._inner.close()
-
-
-class Group:
-    """The partitions of several nodes, as a broker hands them out: a node that is silent for too long loses its own."""
-
-    def __init__(self, world: World, partitions: Sequence[int], *, patience: float = 3.0) -> None:
-        self._world, self._partitions, self._patience = world, partitions, patience
-        self._silent: dict[str, float] = {}
-        self.of: dict[str, frozenset[int]] = {}
-
-    async def watch(self) -> None:
-        """Look who is there, for ever."""
-        while True:
-            self._share([name for name in self._world.nodes if self._is_there(name)])
-            await asyncio.sleep(0.5)
-
-    def _is_there(self, name: str) -> bool:
-        node, loop = self._world.nodes[name], self._world.loop
-        if node.id not in loop.dead and node.id not in loop.frozen:
-            self._silent.pop(name, None)
-            return True
-        return loop.now - self._silent.setdefault(name, loop.now) < self._patience
-
-    def _share(self, there: list[str]) -> None:
-        """Each partition to one of those who are there, with as few moves as may be."""
-        if not there:
-            return
-        owner = {p: name for name in there for p in self.of.get(name, ())}
-        most = -(-len(self._partitions) // len(there))
-        shares: dict[str, set[int]] = {name: set() for name in there}
-        for partition in self._partitions:
-            name = owner.get(partition)
-            if name is None or len(shares[name]) >= most:
-                name = min(there, key=lambda one: (len(shares[one]), one))
-            shares[name].add(partition)
-        self.of = {name: frozenset(share) for name, share in shares.items()}

@@ -30,7 +30,7 @@ from eventflow.route.router import Router
 from eventflow.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from lines import Group
+    from group import Group
     from world import World
 
     from eventflow.model.record import Entry
@@ -116,10 +116,6 @@ class Node:
     @property
     def partitions(self) -> int:
         return self.house.partitions
-
-    @property
-    def assigned(self) -> frozenset[int] | None:
-        return None if self.group is None else self.group.of.get(self.name, frozenset())
 
     async def supervise(self) -> None:
         """Start it again whenever it has died."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from checks import ALL
-from lines import Group
+from group import Group
 from loop import Stuck, run
 from node import House, Node
 from view import View

@@ -40,7 +40,7 @@ class Faults:
 
     def __init__(
         self, *, slow: float = 0.3, refuse: float = 0.02, rare: float = 0.03, fail: float = 0.2, die: float = 0.002,
-        cut: float = 0.02, lose: float = 0.001,
+        cut: float = 0.02, lose: float = 0.001, deal: float = 0.1,
     ) -> None:  # fmt: skip
         self.slow = slow
         """A call of bus or store takes up to 50 ms before and after."""
@@ -56,11 +56,13 @@ class Faults:
         """The answer of a database server to a commit gets lost."""
         self.lose = lose
         """A sync fails: what was written is unknown, and the process must stop."""
+        self.deal = deal
+        """A group looks at its members and deals the partitions anew."""
 
     @classmethod
     def latency(cls) -> Faults:
         """Awaits take time and nothing goes wrong: for crashes at every await."""
-        return cls(slow=0.3, refuse=0, rare=0, fail=0, die=0, cut=0, lose=0)
+        return cls(slow=0.3, refuse=0, rare=0, fail=0, die=0, cut=0, lose=0, deal=0)
 
 
 class World:
