@@ -104,10 +104,10 @@ class Reader:
 
     async def read(self, limit: int, wait: float, *, partitions: Sequence[int] | None = None) -> Batch | None:
         """The next records of one partition; see `eventflow.plugin.bus.Subscription`."""
+        began, known = ports.boot(), self._epoch  # what the reader acts on; others may look at us from now on
         await ports.breathe()  # whoever only ever reads must not keep heartbeats from being sent
         self._membership.finished()
         self._membership.hint({p: at for p, at in self._at.items() if p not in self._halted})
-        began, known = ports.boot(), self._epoch
         while True:
             if self._closed:
                 raise StorageError("the subscription is closed")
