@@ -93,8 +93,9 @@ async def ours(folder: Path, runs: int) -> tuple[float, float]:
             )  # fmt: skip
             begun += room
             commit = Commit(
-                id=f"c{begun}", follows=last, partition=0, position=Position(begun, b""), log_time=now, firings=firings
-            )
+                id=f"c{begun}", follows=last, partition=0, position=Position(begun, b""), log_time=now, waits=1,
+                firings=firings,
+            )  # fmt: skip
             await store.commit(commit)
             last = commit.id
             executor.wake()

@@ -58,7 +58,7 @@ class Router:
         self.number += count
         commit = Commit(
             id=f"c{self.number}", follows=self.last, partition=0, position=Position(self.number, b"mark"),
-            log_time=self.number, firings=firings,
+            log_time=self.number, waits=1, firings=firings,
         )  # fmt: skip
         await self.store.commit(commit)
         self.last = commit.id

@@ -189,3 +189,22 @@ def test_migrations_are_read_in_order_and_without_a_hole(tmp_path):
     (tmp_path / "0004_d.sql").write_text("SELECT 4;")
     with pytest.raises(StorageError, match="without a hole"):
         read_migrations(tmp_path)
+
+
+def test_a_statement_is_planned_once_whatever_its_values(database):
+    planned = []
+
+    def plans(*what):
+        planned.append(what)
+        return apsw.SQLITE_OK
+
+    with database.transaction():
+        database.execute("CREATE INDEX named ON thing (name) WHERE name IS NOT NULL")
+    query = "SELECT one.id FROM thing AS one JOIN thing AS other USING (id) WHERE one.name = ? AND other.name = one.name"
+    database.raw.authorizer = plans
+    database.rows(query, ("",))
+    assert planned
+    planned.clear()
+    for name in "abcdefghij":
+        database.rows(query, (name,))
+    assert planned == []
