@@ -55,7 +55,9 @@ def _parts(error: BaseException) -> tuple[str, str, str, int]:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Our messages say what is wrong first, and after a semicolon what to do."""
+    """Our messages say what is wrong first, and after a semicolon what to do; several lines are several messages."""
+    if "\n" in text:
+        return text, ""
     message, _, advice = text.partition("; ")
     return message.removesuffix("."), advice
 

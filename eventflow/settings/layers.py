@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ValidationError
+from msgspec.structs import replace
 
 from eventflow.catalog.document import Document
-from eventflow.catalog.nodes import Mapping, Node, Sequence
+from eventflow.catalog.nodes import Mapping, Node, Sequence, Unread
+from eventflow.catalog.problems import CODES
 from eventflow.catalog.reading import decode, read
-from eventflow.catalog.spelling import did_you_mean, nearest
 from eventflow.errors import SettingsError
-from eventflow.settings.models import Settings
+from eventflow.settings.refusals import PREFIX, validated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Mapping as Map
 
+    from eventflow.catalog.problems import Problem
+    from eventflow.settings.models import Settings
+    from eventflow.settings.values import Place
+
 DEFAULT_FILE: Final = "eventflow.yaml"
-PREFIX: Final = "EVENTFLOW_"
 NOT_SETTINGS: Final = frozenset(("EVENTFLOW_CONFIG", "EVENTFLOW_FAILPOINT"))
 """Variables with our prefix that say something else: the settings file itself, and where a test lets us die."""
-_KEY: Final = re.compile(r"[a-z_]+(\.[\w-]+)+")
-"""The key that a message about the settings as a whole begins with."""
+_REPEATING: Final = frozenset(("E113", "E114"))
+"""Problems whose message repeats the value."""
+_WORD: Final = re.compile(r"[^\s:,'\"\[\]{}]{4,}")
+_AT: Final = re.compile(r":([0-9]+):([0-9]+)")
+_SECRET: Final = re.compile(r"secret|password|token", re.IGNORECASE)
+"""What a line says that may hold a secret where none should be."""
 NOT_YET: Final = frozenset(("slack", "mail", "ai"))
 
 
@@ -71,21 +79,24 @@ class _Layers:
         self.values: dict[str, Any] = {}
         self.origins: dict[str, str] = {}
         self.problems: list[str] = []
+        self.file = ""
+        self.unread: list[Place] = []
 
     def read_file(self, file: Path) -> None:
         doc = Document(str(file))
+        self.file = str(file)
         try:
             data = file.read_bytes()
         except OSError as error:
             raise SettingsError(f"settings file {file}: {error.strerror or error}") from error
         node = read(doc) if decode(doc, data) else None
-        self.problems += [str(problem) for problem in doc.problems if problem.code != "E118"]
+        self.problems += [_yaml_problem(problem) for problem in doc.problems if problem.code != "E118"]
         if node is not None and not isinstance(node, Mapping):
             self.problems.append(f"{file}:{node.line}:{node.column}: expected a mapping of settings, found {node.kind}")
         elif node is not None:
-            self.values = node.plain()
+            self.values, self.unread = node.plain(), list(_unread(node))
             self.note(str(file), "", node)
-        if self.problems:
+        if self.problems and not self.values:  # nothing is left to look at: the rest would be guesses
             raise SettingsError("\n".join(self.problems))
 
     def note(self, file: str, key: str, node: Node) -> None:
@@ -121,60 +132,69 @@ class _Layers:
         self.origins[whole] = origin
 
     def settings(self, file: Path | None, env: Map[str, str]) -> Settings:
+        """All layers as settings. Raises `SettingsError` with every problem, in the order of the file."""
+        problems = [(self.order(said), said) for said in self.problems]
         for key in sorted(NOT_YET & set(self.values)):
-            self.problems.append(f"{self.where((key,))}: '{key}' is known and not run by this version yet; take it out")
+            problems.append(self.told((key,), f"'{key}' is known and not run by this version yet; take it out"))
             del self.values[key]
         folder = file.parent if file is not None else Path()
-        found: Settings | None = None
-        try:
-            found = Settings.model_validate(self.values, context={"folder": folder, "env": env})
-        except ValidationError as error:
-            problems = error.errors(include_url=False, include_context=False)
-            self.problems += [self.said(problem["loc"], problem["type"], problem["msg"]) for problem in problems]
-        if found is None or self.problems:
-            raise SettingsError("\n".join(dict.fromkeys(self.problems)))
-        self.check_folders(found)
+        found, refused, left_out = validated(self.values, {"folder": folder, "env": env}, self.origin, self.unread)
+        problems += [self.told(one.place, one.said) for one in refused]
+        if found is not None:
+            gone = [(key, said) for key, said in self.folders(found) if (key,) not in left_out]
+            problems += [self.told((key,), f"{key}: {said}") for key, said in gone]
+        if found is None or problems:
+            raise SettingsError("\n".join(dict.fromkeys(said for _, said in sorted(problems))))
         found._origins = self.origins  # noqa: SLF001 - the one place that makes settings
         found._file = file  # noqa: SLF001
         return found
 
-    def check_folders(self, settings: Settings) -> None:
+    def folders(self, settings: Settings) -> Iterable[tuple[str, str]]:
+        """(key, sentence) for each folder of documents that somebody named and that is not there."""
         for key in ("workflows", "detectors"):
             if key in self.origins:
                 for folder in getattr(settings, key):
                     if not folder.is_dir():
-                        raise SettingsError(f"{self.where((key,))}: {key}: there is no folder {folder}")
+                        yield key, f"there is no folder {folder}"
 
-    def where(self, loc: tuple[int | str, ...]) -> str:
-        for end in range(len(loc), 0, -1):
-            key = ".".join(map(str, loc[:end]))
+    def told(self, place: Place, said: str) -> tuple[tuple[int, int, str], str]:
+        """(where it comes in the order, the line to print)."""
+        where = self.origin(place)
+        return self.order(where), f"{where}: {said}"
+
+    def order(self, where: str) -> tuple[int, int, str]:
+        """What the file itself says first and by place, then variables and flags."""
+        found = _AT.match(where.removeprefix(self.file)) if self.file and where.startswith(self.file) else None
+        return (int(found[1]), int(found[2]), "") if found is not None else (sys.maxsize, 0, where)
+
+    def origin(self, place: Place) -> str:
+        """Where a value came from, or what is around it."""
+        for end in range(len(place), 0, -1):
+            key = ".".join(map(str, place[:end]))
             inside = (come for name, come in self.origins.items() if name.startswith(key + "."))
             if (origin := self.origins.get(key) or next(inside, None)) is not None:
                 return origin
         return "settings"
 
-    def said(self, loc: tuple[int | str, ...], kind: str, message: str) -> str:
-        loc = tuple(part for part in loc if part != "[key]")
-        key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
-        message = message.removeprefix("Value error, ")
-        if not loc and (named := _KEY.match(message)) is not None:
-            loc = tuple(named[0].split("."))
-        if kind == "extra_forbidden":
-            message = f"there is no such setting; {self.meant(loc)}".removesuffix("; ")
-        elif kind == "missing":
-            message = "is missing"
-        elif kind == "string_pattern_mismatch" and loc[0] in {"sources", "secrets"}:
-            message = "names are lower-case letters, digits, _ and -, beginning with a letter"
-        return f"{self.where(loc)}: {f'{key}: ' if key else ''}{message}"
 
-    def meant(self, loc: tuple[int | str, ...]) -> str:
-        """What an unknown key was meant to be; of a variable the whole name as it is to be written."""
-        known, wrong, where = _known(loc[:-1]), str(loc[-1]), self.where(loc)
-        if where.startswith("$") and (close := nearest(wrong, known)) is not None:
-            parts = where.removeprefix(f"${PREFIX}").split("__")
-            parts[len(loc) - 1] = close.upper()
-            return f"did you mean {PREFIX}{'__'.join(parts)}?"
-        return did_you_mean(wrong, known)
+def _yaml_problem(problem: Problem) -> str:
+    """As documents tell it, but for what repeats words of a line that may hold a secret."""
+    if not _SECRET.search(problem.source):
+        return str(problem)
+    message = CODES[problem.code].about if problem.code in _REPEATING else problem.message
+    repeats = any(word in problem.suggestion for word in _WORD.findall(problem.source))
+    return str(replace(problem, message=message, suggestion="" if repeats else problem.suggestion))
+
+
+def _unread(node: Node, place: Place = ()) -> Iterable[Place]:
+    """The places whose value could not be read, which has been told."""
+    if isinstance(node, Unread):
+        yield place
+    if isinstance(node, Mapping):
+        for key, child in node.values.items():
+            yield from _unread(child, (*place, key))
+    if isinstance(node, Sequence) and any(True for item in node.items for _ in _unread(item)):
+        yield place
 
 
 def _value(text: str) -> Any:
@@ -184,21 +204,3 @@ def _value(text: str) -> Any:
     doc = Document("environment", text)
     node = read(doc)
     return text if node is None or doc.problems else node.plain()
-
-
-def _known(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys that a place in the settings knows."""
-    model: Any = Settings
-    for part in loc:
-        fields = getattr(model, "model_fields", None)
-        if fields is not None:
-            model = fields[part].annotation if part in fields else None
-        model = _model(model)
-    return list(getattr(model, "model_fields", ()))
-
-
-def _model(annotation: Any) -> Any:
-    """The settings model inside an annotation: `dict[Name, M]`, `tuple[M, ...]`, `M | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _model(part)) is not None), None)

@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from eventflow.catalog.spelling import did_you_mean
 from eventflow.plugin.registry import modules
 from eventflow.settings.secret import Secret
-from eventflow.settings.values import Duration, Listening, Paths, SettingsPath, Size, Texts
+from eventflow.settings.values import Duration, Listening, Paths, Place, SettingsPath, Several, Size, Texts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import tzinfo
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
@@ -54,13 +55,14 @@ class Listen(Model):
 
     @model_validator(mode="after")
     def _guarded(self) -> Listen:
-        for name in ("public", "private"):
-            address = getattr(self, name)
-            if not (address.is_loopback or self.tls or self.behind_proxy):
-                raise ValueError(
-                    f"{name} {address} can be reached from outside: give listen.tls, or say listen.behind_proxy: true "
-                    "where a proxy speaks TLS, or listen on 127.0.0.1"
-                )
+        outside = [name for name in ("public", "private") if not getattr(self, name).is_loopback]
+        if outside and not (self.tls or self.behind_proxy):
+            advice = (
+                "give listen.tls, or say listen.behind_proxy: true where a proxy speaks TLS, or listen on 127.0.0.1"
+            )
+            raise Several(
+                [((name,), f"{getattr(self, name)} can be reached from outside: {advice}") for name in outside]
+            )
         return self
 
 
@@ -105,13 +107,14 @@ class BusSettings(Model):
     @model_validator(mode="after")
     def _one_partition(self) -> BusSettings:
         if self.url == "sqlite:" and self.partitions != 1:
-            raise ValueError("the bus sqlite: has one data partition; leave partitions away, or use memory: or kafka:")
+            raise Several([(("partitions",), "the bus sqlite: has one; leave it away, or use memory: or kafka:")])
         return self
 
     @model_validator(mode="after")
     def _for_kafka(self) -> BusSettings:
-        if self.type != "kafka" and (self.topic or self.sasl or self.tls):
-            raise ValueError(f"topic, sasl and tls are for kafka://host:port,…/topic, and the bus is {self.url}")
+        only = [name for name in ("topic", "sasl", "tls") if getattr(self, name)]
+        if self.type != "kafka" and only:
+            raise Several([((name,), f"is for kafka://host:port,…/topic, and the bus is {self.url}") for name in only])
         return self
 
     @property
@@ -147,12 +150,15 @@ class Auth(Model):
 
     @model_validator(mode="after")
     def _complete(self) -> Auth:
+        found: list[tuple[Place, str]] = []
         if self.scheme == "none" and self.secrets:
-            raise ValueError("scheme none takes no secrets")
+            found.append((("secrets",), "scheme none takes no secrets"))
         if self.scheme not in {None, "none"} and not self.secrets:
-            raise ValueError(f"scheme {self.scheme} needs secrets: [env:NAME] or [file:PATH]")
+            found.append((("secrets",), f"scheme {self.scheme} needs secrets: [env:NAME] or [file:PATH]"))
         if self.scheme == "hmac" and not self.header:
-            raise ValueError("scheme hmac needs header: the name of the header with the signature")
+            found.append((("header",), "scheme hmac needs header: the name of the header with the signature"))
+        if found:
+            raise Several(found)
         return self
 
 
@@ -300,34 +306,39 @@ class Settings(Model):
     @field_validator("plugins")
     @classmethod
     def _not_writable_by_others(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
-        for folder in value:
+        found: list[tuple[Place, str]] = []
+        for index, folder in enumerate(value):
             if not folder.is_dir():
-                raise ValueError(f"{folder} is no folder")
-            if folder.stat().st_mode & 0o022:
-                raise ValueError(f"{folder} can be written by others; chmod go-w {folder}")
+                found.append(((index,), f"{folder} is no folder"))
+            elif folder.stat().st_mode & 0o022:
+                found.append(((index,), f"{folder} can be written by others; chmod go-w {folder}"))
+        if found:
+            raise Several(found)
         return value
 
     @model_validator(mode="after")
     def _sources_fit(self) -> Settings:
-        paths: dict[str, str] = {}
-        for name, source in self.sources.items():
-            path = source.path or f"/in/{name}"
-            if path in {"/events", "/events/"}:
-                raise ValueError(f"sources.{name}.path: /events is the door for CloudEvents")
-            if path in paths:
-                raise ValueError(f"sources.{name}.path: {path} is already the path of {paths[path]}")
-            paths[path] = name
-            if source.auth.scheme == "none" and not self.listen.public.is_loopback:
-                raise ValueError(
-                    f"sources.{name}.auth: none is for a listener on loopback only, and listen.public is "
-                    f"{self.listen.public}"
-                )
-            if source.type == "webhook" and source.auth.scheme is None:
-                raise ValueError(
-                    f"sources.{name} needs auth: {{scheme: bearer, hmac or standard-webhooks, secrets: […]}}; "
-                    "scheme none has to be written out"
-                )
+        if found := [one for name in self.sources for one in self._about_source(name)]:
+            raise Several(found)
         return self
+
+    def _about_source(self, name: str) -> Iterator[tuple[Place, str]]:
+        """What only all settings together tell of a source."""
+        source, path = self.sources[name], self._path_of(name)
+        if path in {"/events", "/events/"}:
+            yield ("sources", name, "path"), "/events is the door for CloudEvents"
+        before = list(self.sources)[: list(self.sources).index(name)]
+        if first := [other for other in before if self._path_of(other) == path]:
+            yield ("sources", name, "path"), f"{path} is already the path of {first[0]}"
+        if source.auth.scheme == "none" and not self.listen.public.is_loopback:
+            said = f"none is for a listener on loopback only, and listen.public is {self.listen.public}"
+            yield ("sources", name, "auth"), said
+        if source.type == "webhook" and source.auth.scheme is None:
+            said = "a webhook needs auth: {scheme: bearer, hmac or standard-webhooks, secrets: […]}; "
+            yield ("sources", name), said + "scheme none has to be written out"
+
+    def _path_of(self, name: str) -> str:
+        return self.sources[name].path or f"/in/{name}"
 
     @property
     def file(self) -> Path | None:

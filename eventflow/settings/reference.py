@@ -27,8 +27,8 @@ This page is made from the code; a test holds it equal.
 
 Settings stand in `./eventflow.yaml`, or in the file that `--config` or `EVENTFLOW_CONFIG` names. A variable
 `EVENTFLOW_…` overrides the file: `EVENTFLOW_LISTEN__PUBLIC=127.0.0.1:0` is `listen.public`, two underscores for each
-dot; lists may be written with commas. Flags override both. Unknown keys are errors. Relative paths count from the
-folder of the file.
+dot; lists may be written with commas. Flags override both. Unknown keys are errors, and every mistake is told at once
+with file, line and column. Relative paths count from the folder of the file.
 
 A secret is never written into settings: say `env:NAME` or `file:PATH`. It is read when it is used, so a rotated file
 counts at once.

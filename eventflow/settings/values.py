@@ -1,19 +1,36 @@
-"""Values that settings are written in: durations, sizes, addresses, lists, paths, as types that pydantic reads."""
+"""Values that settings are written in: durations, sizes, addresses, lists, paths, as types that pydantic reads.
+
+Also how a validator says several things at once.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
 from eventflow.catalog import durations
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Place = tuple[int | str, ...]
+"""The way to a value: keys and indices from where one stands."""
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|[kKMGT]i?B?)?")
 _FACTOR: Final = {"k": 1, "m": 2, "g": 3, "t": 4}
 _ADDRESS: Final = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})")
+
+
+class Several(ValueError):
+    """What a validator has to say, at places inside the value that it looked at."""
+
+    def __init__(self, found: Sequence[tuple[Place, str]]) -> None:
+        """(place, sentence) of each."""
+        super().__init__("; ".join(said for _, said in found))
+        self.found = found
 
 
 class Address(NamedTuple):

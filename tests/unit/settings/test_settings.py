@@ -98,22 +98,28 @@ def test_relative_paths_count_from_the_file(tmp_path):
     [
         ("lisen: {}\n", "F:1:8: lisen: there is no such setting; did you mean 'listen'?"),
         ("limits:\n  bdy: 5\n", "F:2:8: limits.bdy: there is no such setting; did you mean 'body'?"),
-        ("a: 1\na: 2\n", "F:2:1  E107 duplicate-key  'a' is already there in line 1; keep one of them"),
+        (
+            "egress: {}\negress: {}\n",
+            "F:2:1  E107 duplicate-key  'egress' is already there in line 1; keep one of them",
+        ),
         ("- a\n", "F:1:1: expected a mapping of settings, found a list"),
         ("retention: {events: 7}\n", "F:1:21: retention.events: 7 is not a duration; write 7s, 7m, 7h or 7d"),
         ("listen: {public: '8080'}\n", "F:1:18: listen.public: '8080' is no address to listen on; write for instance"),
         ("timezone: Europe/Berln\n", "F:1:11: timezone: no time zone 'Europe/Berln'; write for instance Europe/"),
         ("slack: {}\n", "F:1:8: 'slack' is known and not run by this version yet; take it out"),
-        ("bus: {url: 'sqlite:', partitions: 2}\n", "F:1:6: bus: the bus sqlite: has one data partition; leave"),
+        ("bus: {url: 'sqlite:', partitions: 2}\n", "F:1:35: bus.partitions: the bus sqlite: has one; leave it away"),
         (
             "tokens: [{name: a, scopes: [admin], secret: x}]\n",
             "F:1:45: tokens[0].secret: a secret is never written into",
         ),
         ("sources: {Git Hub: {type: webhook}}\n", "F:1:20: sources.Git Hub: names are lower-case letters, digits, _"),
-        ("sources: {a: {type: webhook}}\n", "F:1:14: sources.a needs auth: {scheme: bearer, hmac or standard-"),
+        ("sources: {a: {type: webhook}}\n", "F:1:14: sources.a: a webhook needs auth: {scheme: bearer, hmac or st"),
         ("sources: {a: {type: webhok}}\n", "F:1:21: sources.a.type: there is no source type 'webhok'; did you mean 'w"),
-        (SOURCE % "scheme: hmac, secrets: [env:X]", "F:1:36: sources.a.auth: scheme hmac needs header: the name of"),
-        (SOURCE % "scheme: bearer", "F:1:36: sources.a.auth: scheme bearer needs secrets: [env:NAME] or [file:PATH]"),
+        (SOURCE % "scheme: hmac, secrets: [env:X]", "F:1:36: sources.a.auth.header: scheme hmac needs header: the n"),
+        (
+            SOURCE % "scheme: bearer",
+            "F:1:36: sources.a.auth.secrets: scheme bearer needs secrets: [env:NAME] or [file:",
+        ),
         ("workflows: [nowhere]\n", "F:1:12: workflows: there is no folder"),
         ("shell: {allow: 5}\n", "F:1:16: shell.allow: "),
         ("sources: {a: {type: github, path: /events}}\n", "F:1:35: sources.a.path: /events is the door"),
@@ -135,6 +141,91 @@ def test_all_mistakes_are_told_at_once(tmp_path):
     )
     assert len(lines) == 4
     assert any(line.startswith("$EVENTFLOW_LIMITS__DPTH: limits.dpth: there is no such setting") for line in lines)
+
+
+EVERYTHING_WRONG = """\
+listen: {public: "0.0.0.0:80", private: "0.0.0.0:81"}
+log: {level: debgu}
+log: {format: josn}
+bus: {url: "sqlite:", partitions: 3, topic: {a: 1}}
+workflows: [nowhere, nowhere2]
+detectors: [nodet]
+plugins: [np1, np2]
+sources:
+  a: {type: webhook}
+  b: {type: webhook, auth: {scheme: hmac}}
+  c: {type: webhook, auth: none, path: /events}
+  d: {type: githb, path: in/x}
+  e: {type: github, path: /in/p, map: {tpye: "body.id"}}
+  f: {type: github, rate: 0, auth: {secrets: [hunter2, env:X], tolerence: 5m}}
+  g: {type: webhook, auth: {scheme: hmac, secrets: [hunter2]}}
+  h: {type: github, path: /in/p}
+secrets:
+  x: hunter2
+  secret: !has(hunter2)
+tokens: [{name: a, scopes: [admn], secret: env:X}, {nam: b, scopes: [], secret: hunter2}]
+shell: {alow: [ls], allow: 5}
+limits: {body: 5, keys: hunter2, depth: 900}
+slack: {}
+store: mysql://hunter2
+egress: 5
+"""
+TOLD = """\
+F:1:18: listen.public: 0.0.0.0:80 can be reached from outside
+F:1:41: listen.private: 0.0.0.0:81 can be reached from outside
+F:2:14: log.level: there is no 'debgu'; did you mean 'debug'?
+F:3:1  E107 duplicate-key  'log' is already there in line 2
+F:4:35: bus.partitions: the bus sqlite: has one; leave it away
+F:4:45: bus.topic: is for kafka://host:port,…/topic
+F:5:12: workflows: there is no folder
+F:5:12: workflows: there is no folder
+F:6:12: detectors: there is no folder
+F:7:11: plugins[0]
+F:7:16: plugins[1]
+F:9:6: sources.a: a webhook needs auth: {scheme:
+F:10:28: sources.b.auth.header: scheme hmac needs header
+F:10:28: sources.b.auth.secrets: scheme hmac needs secrets
+F:11:40: sources.c.path: /events is the door
+F:12:13: sources.d.type: there is no source type 'githb'; did you mean 'github'?
+F:12:26: sources.d.path: expected a path that begins with /
+F:13:46: sources.e.map.tpye: there is no 'tpye'; did you mean 'type'?
+F:14:27: sources.f.rate: must be at least 1
+F:14:47: sources.f.auth.secrets[0]: a secret is never written into settings
+F:14:75: sources.f.auth.tolerence: there is no such setting; did you mean 'tolerance'?
+F:15:28: sources.g.auth.header: scheme hmac needs header
+F:15:53: sources.g.auth.secrets[0]: a secret is never written into settings
+F:16:27: sources.h.path: /in/p is already the path of e
+F:18:6: secrets.x: a secret is never written into settings
+F:19:11  E101 yaml-exclamation  a value that begins with ! is a tag
+F:20:29: tokens[0].scopes[0]: there is no 'admn'; did you mean 'admin'?
+F:20:52: tokens[1].name: is missing
+F:20:58: tokens[1].nam: there is no such setting; did you mean 'name'?
+F:20:69: tokens[1].scopes: must not be empty
+F:20:81: tokens[1].secret: a secret is never written into settings
+F:21:15: shell.alow: there is no such setting; did you mean 'allow'?
+F:21:28: shell.allow: expected a list
+F:22:16: limits.body: must be at least 1024
+F:22:25: limits.keys: expected a whole number
+F:22:41: limits.depth: must be at most 500
+F:23:8: 'slack' is known and not run by this version yet
+F:24:8: store: expected sqlite:
+F:25:9: egress: expected a mapping
+$EVENTFLOW_LIMITS__DPTH: limits.dpth: there is no such setting; did you mean EVENTFLOW_LIMITS__DEPTH?
+"""
+
+
+def test_everything_wrong_is_told_at_once_by_place_and_without_secrets(tmp_path):
+    lines = refused(tmp_path, EVERYTHING_WRONG, {"EVENTFLOW_LIMITS__DPTH": "hunter2"})
+    for told, line in zip(TOLD.splitlines(), lines, strict=False):
+        assert line.startswith(told)
+    assert len(lines) == len(TOLD.splitlines())
+    assert "hunter2" not in "\n".join(lines)
+
+
+def test_what_is_around_a_mistake_is_not_one(tmp_path):
+    wrong = "sources:\n  a: {type: webhook, auth: {scheme: bearer, secrets: [!x ]}}\n  b: {type: [], path: /in/x}\n"
+    begins = [line.partition(": ")[0].partition(" yaml")[0] for line in refused(tmp_path, wrong)]
+    assert begins == ["F:2:55  E111", "F:3:13"]
 
 
 def test_an_address_that_others_reach_needs_tls_or_a_proxy(tmp_path):
