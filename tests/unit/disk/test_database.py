@@ -200,7 +200,9 @@ def test_a_statement_is_planned_once_whatever_its_values(database):
 
     with database.transaction():
         database.execute("CREATE INDEX named ON thing (name) WHERE name IS NOT NULL")
-    query = "SELECT one.id FROM thing AS one JOIN thing AS other USING (id) WHERE one.name = ? AND other.name = one.name"
+    query = (
+        "SELECT one.id FROM thing AS one JOIN thing AS other USING (id) WHERE one.name = ? AND other.name = one.name"
+    )
     database.raw.authorizer = plans
     database.rows(query, ("",))
     assert planned
