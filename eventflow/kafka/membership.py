@@ -236,14 +236,18 @@ class Member:
         tame(consumer)
         self._consumer, self._outside = consumer, 0
         consumer.subscribe(list(self._topics), listener=_listener(self))
-        await consumer.start()
+        try:
+            async with ports.deadline(self._session + OUTSIDE):
+                await consumer.start()  # it comes back with the first assignment
+        except TimeoutError:
+            raise self._kept_out(self._session + OUTSIDE) from None
 
     async def _tend(self) -> None:
         """Say that we are alive (a member that asks for nothing is sent away after ten minutes); commit the hints."""
         show_alive(self._consumer)
         self._outside = 0 if is_member(self._consumer) else self._outside + 1
         if self._outside * HINTS > self._session + OUTSIDE:
-            raise StorageBusy(f"not in the group for {self._outside * HINTS:g} s, though nothing has failed")
+            raise self._kept_out(self._outside * HINTS)
         wanted = {p: at for p, at in self._hints.items() if self._hinted.get(p) != at and p in self._given}
         if not wanted:
             return
@@ -257,6 +261,9 @@ class Member:
             self._hints = {}
         else:
             self._hinted.update(wanted)
+
+    def _kept_out(self, seconds: float) -> StorageBusy:
+        return StorageBusy(f"not in the group for {seconds:g} s, though nothing has failed")
 
     async def _let_go(self) -> None:
         consumer, self._consumer = self._consumer, None

@@ -1,4 +1,4 @@
-"""A rebalance in the middle of a recovery: what is another's by the time the store answers is let go, not waited for."""
+"""A rebalance in the middle of a recovery: what is another's when the store answers is let go, not waited for."""
 
 import asyncio
 import json
