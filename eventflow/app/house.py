@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import structlog
 
 from eventflow import ports
+from eventflow.app import fit
 from eventflow.app.actions import Actions
 from eventflow.app.doors import Doors
 from eventflow.app.rooms import build_bus, build_store, make_private
@@ -72,6 +73,7 @@ class Eventflow:
     def __init__(self, settings: Settings | Mapping[str, Any] | None = None, *, doors: bool = True) -> None:
         """Only remember; `open` does it. `doors` false: no listener at all, events come by `emit`."""
         self.settings = _settings(settings)
+        fit.check(self.settings, doors=doors)
         embedded = self.settings.store == "sqlite:"
         self.worker = "embedded" if embedded else "worker_" + ports.random_bytes(6).hex()
         """One process holds the embedded store, so the next one may take back the leases of the one before at once."""

@@ -16,6 +16,7 @@ from eventflow.catalog.problems import CODES
 from eventflow.catalog.reading import decode, read
 from eventflow.errors import SettingsError
 from eventflow.settings.refusals import PREFIX, validated
+from eventflow.settings.values import near
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -169,12 +170,7 @@ class _Layers:
 
     def origin(self, place: Place) -> str:
         """Where a value came from, or what is around it."""
-        for end in range(len(place), 0, -1):
-            key = ".".join(map(str, place[:end]))
-            inside = (come for name, come in self.origins.items() if name.startswith(key + "."))
-            if (origin := self.origins.get(key) or next(inside, None)) is not None:
-                return origin
-        return "settings"
+        return near(self.origins, place)
 
 
 def _yaml_problem(problem: Problem) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from eventflow.catalog.spelling import did_you_mean
 from eventflow.plugin.registry import modules
 from eventflow.settings.secret import Secret
-from eventflow.settings.values import Duration, Listening, Paths, Place, SettingsPath, Several, Size, Texts
+from eventflow.settings.values import Duration, Listening, Paths, Place, SettingsPath, Several, Size, Texts, near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -361,3 +361,7 @@ class Settings(Model):
             if any(one.startswith(key + ".") for one in self._origins):
                 return "default"
         return self._origins.get(key, "default")
+
+    def near(self, key: str) -> str:
+        """Where a mistake at a key is told: its origin, else that of what is in it or around it."""
+        return near(self._origins, tuple(key.split(".")))

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 from eventflow.catalog import durations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Place = tuple[int | str, ...]
 """The way to a value: keys and indices from where one stands."""
@@ -31,6 +31,16 @@ class Several(ValueError):
         """(place, sentence) of each."""
         super().__init__("; ".join(said for _, said in found))
         self.found = found
+
+
+def near(origins: Mapping[str, str], place: Place) -> str:
+    """Where a value came from, or else what is in it or around it; `origins` by dotted key."""
+    for end in range(len(place), 0, -1):
+        key = ".".join(map(str, place[:end]))
+        inside = (come for name, come in origins.items() if name.startswith(key + "."))
+        if (origin := origins.get(key) or next(inside, None)) is not None:
+            return origin
+    return "settings"
 
 
 class Address(NamedTuple):

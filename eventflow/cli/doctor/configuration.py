@@ -20,7 +20,12 @@ def checks(bench: Bench) -> Iterator[Finding]:
             yield fail("settings", line, "eventflow docs settings")
         return
     chosen = bench.read
+    from eventflow.app.fit import misfits
+
     yield ok("settings", str(chosen.file or "all defaults; there is no eventflow.yaml here"))
+    for line in misfits(chosen):
+        if ": secret " not in line:  # each secret has a line of its own
+            yield fail("settings", line, "eventflow docs settings")
     yield from _secrets(chosen)
     yield from _tokens(chosen)
 

@@ -44,6 +44,11 @@ def test_all_is_well_before_and_while_it_runs(project: Seat) -> None:
     ("settings", "check", "says"),
     [
         ("listne: {}", "settings", "did you mean 'listen'"),
+        (
+            "sources: {hub: {type: github, auth: {secrets: ['env:HOME']}, config: {x: 1}}}",
+            "settings",
+            "has no settings",
+        ),
         ("secrets: {pager: 'env:NOT_THERE_AT_ALL'}", "secrets", "NOT_THERE_AT_ALL"),
         ("data_dir: eventflow.yaml", "data_dir", "is no directory"),
     ],
