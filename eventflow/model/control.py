@@ -30,6 +30,8 @@ RUN_SUPPRESSED = "eventflow.run.suppressed"
 CATALOGUE = "eventflow.catalogue.changed"
 LAG = "eventflow.lag"
 HALTED = "eventflow.partition.halted"
+LOSS_ACCEPTED = "eventflow.partition.loss_accepted"
+"""A person has let a partition go on without what its log has lost (`model.loss.LossAccepted`)."""
 ADDED = "eventflow.partition.added"
 REFUSED = "eventflow.source.refused"
 """A message that a source fetched and that is no event: it becomes a dead letter, and the source goes on."""
@@ -44,7 +46,7 @@ class Tick(msgspec.Struct, frozen=True):
     wall: Micros
 
 
-class Forward(msgspec.Struct, frozen=True):
+class Forward(msgspec.Struct, frozen=True, omit_defaults=True):
     """The body of a forward: the event's own bytes and where, when and by which rules it was selected (W8, W11)."""
 
     partition: int
@@ -54,6 +56,13 @@ class Forward(msgspec.Struct, frozen=True):
     triggers: tuple[tuple[str, str], ...]
     """(workflow, trigger) of each trigger that must keep it."""
     event: msgspec.Raw
+    era: int = 0
+    """How often the source partition's log was replaced by another before: each counts its offsets anew."""
+
+    @property
+    def log(self) -> str:
+        """The name of the log that `offset` is of."""
+        return f"{self.partition}.{self.era}" if self.era else str(self.partition)
 
 
 class Start(msgspec.Struct, frozen=True):

@@ -40,26 +40,30 @@ class Marks:
         """Whether this process has not begun anything of the partition yet."""
         return partition not in self._made
 
-    async def died(self, partition: int, memory_at: int) -> bool:
-        """Begin with what follows `memory_at`; whether others died there so that it must go one at a time."""
-        before, alone = await self._mark(partition, memory_at, "many")
+    async def died(self, partition: int, memory_at: int, era: int = 0) -> bool:
+        """Begin with what follows `memory_at`; whether others died there so that it must go one at a time.
+
+        `era`: which of the partition's logs it is.
+        """
+        before, alone = await self._mark(partition, memory_at, era, "many")
         return alone > 0 or before >= DEATHS
 
-    async def tries(self, partition: int, memory_at: int) -> int:
+    async def tries(self, partition: int, memory_at: int, era: int = 0) -> int:
         """Begin the one record that follows `memory_at`, alone; how many others began it alone before, at most three.
 
         Where this process has made its mark already it makes no second one.
         """
         made = self._made.get(partition)
         if made is None or made[0] != memory_at or not made[2]:
-            return (await self._mark(partition, memory_at, "alone"))[1]
+            return (await self._mark(partition, memory_at, era, "alone"))[1]
         return made[1]
 
-    async def _mark(self, partition: int, memory_at: int, how: str) -> tuple[int, int]:
+    async def _mark(self, partition: int, memory_at: int, era: int, how: str) -> tuple[int, int]:
         """Make a mark behind those of others; how many there are, and how many of them for a record alone."""
         before, alone, mine = 0, 0, f"{how} {self._token}"
+        place = f"{memory_at}.{era}" if era else str(memory_at)
         while alone < TRIES:
-            found = await self._ledger.setting(f"begun/{partition}/{memory_at}/{before + 1}", mine)
+            found = await self._ledger.setting(f"begun/{partition}/{place}/{before + 1}", mine)
             if found == mine:
                 break
             before += 1

@@ -32,8 +32,10 @@ def hand_on(desk: Desk, case: Case) -> None:
         ref = case.ref
         triggers = tuple(desk.owed[owner])
         number = desk.front.rules.number
-        body = Forward(ref.partition, ref.offset, case.log_time, number, triggers, msgspec.Raw(case.data))
-        data = engine_record(FORWARD, f"{ref.handle}/{number}/{owner}", case.log_time, body)
+        era = desk.memory.era
+        body = Forward(ref.partition, ref.offset, case.log_time, number, triggers, msgspec.Raw(case.data), era)
+        id_ = f"{ref.handle}/{number}/{owner}" + (f"/{era}" if era else "")
+        data = engine_record(FORWARD, id_, case.log_time, body)
         desk.effects.forwards.append(Entry(owner, data, own=True))
     desk.owed.clear()
 
@@ -45,7 +47,7 @@ def take(desk: Desk, record: Record, look: Look | None = None) -> None:
         desk.effects.wants = wanted(record)
         return
     forward, case, chosen = opened
-    source = str(forward.partition)
+    source = forward.log
     for name in forward.triggers:
         rule = rules.by_name.get(name)
         if rule is None:

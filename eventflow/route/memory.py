@@ -4,8 +4,8 @@ Memory is a fold over the partition's records (G3). It is kept in the store as n
 writes the slots that changed (W10, W15). `decide` changes it through the methods here and nowhere else, so every change
 is also a dirty slot. Log times come from records; nothing here asks a clock.
 
-Slots: `t␟workflow␟trigger`, `k␟workflow␟trigger␟key`, `d␟workflow␟trigger␟length␟key dedup key`, and those of `seen`
-and of `watched`.
+Slots: `t␟workflow␟trigger`, `k␟workflow␟trigger␟key`, `d␟workflow␟trigger␟length␟key dedup key`, those of `seen` and of
+`watched`, and `era`, which only the acceptance of a loss writes (`route.loss`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from eventflow.model.loss import ERA
 from eventflow.route.seen import PREFIX, Seen
 from eventflow.route.states import Dedups, KeyState, TriggerState, Verdict
 from eventflow.route.watched import Watched
@@ -54,6 +55,8 @@ class Memory:
         self.timers: list[Timer] = []
         self.due: Micros = NEVER
         """When the first timer is due."""
+        self.era = 0
+        """How often the partition's log was replaced by another."""
         self._dirty: set[tuple[str, ...]] = set()
 
     # --- triggers ----------------------------------------------------------------------------------------------------
@@ -209,6 +212,7 @@ class Memory:
         """Take over what `dump` wrote."""
         self.seen.load(slots)
         self.watched.load(slots)
+        self.era = int(slots.get(ERA, b"0"))
         mine = ("t" + _SEP, "k" + _SEP, "d" + _SEP)
         found = [(name.split(_SEP), data) for name, data in slots.items() if name.startswith(mine)]
         for slot, data in found:
@@ -235,6 +239,8 @@ class Memory:
             image |= {_SEP.join(("k", *name, key)): _PACK(state) for key, state in keys.items()}
         for name, dedups in self.dedups.items():
             image |= {_slot_name(("d", *name, *pair)): _PACK(time) for pair, time in dedups.times.items()}
+        if self.era:
+            image[ERA] = b"%d" % self.era
         return image | dict(self.watched.image()) | {PREFIX: self.seen.image()}
 
 

@@ -157,7 +157,7 @@ class Panel:
             return False
         forward, case, chosen = opened
         look.case = case
-        source = str(forward.partition)
+        source = forward.log
         for name in forward.triggers:
             rule = desk.front.rules.by_name.get(name)
             if rule is None or rule.watch is None:

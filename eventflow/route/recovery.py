@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from eventflow.errors import Fenced, PartitionHalted
-from eventflow.model.record import Position, Ref, mark_of
+from eventflow.model.record import Position
 from eventflow.route.decide import decide
 from eventflow.route.fitting import pieces
 from eventflow.route.held import Held
+from eventflow.route.loss import find
 from eventflow.route.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from eventflow.model.commit import Recalled
-    from eventflow.model.record import Bounds, Record
+    from eventflow.model.record import Bounds, Record, Ref
     from eventflow.plugin.bus import Subscription
     from eventflow.route.fitting import Fits
     from eventflow.route.rules import Front
@@ -80,35 +81,13 @@ async def _verified(bus: Readable, recalled: Recalled, partition: int) -> Recall
         return _moved(recalled, bounds.start)
     if bus.resumed and recalled.memory_at.offset < bounds.start <= position.offset:
         return msgspec.structs.replace(recalled, memory_at=position)  # the log before is gone, as that bus declares
-    if recalled.memory_at.offset < bounds.start or position.offset > bounds.end:
-        raise PartitionHalted(
-            f"router[{partition}] stands at {position.offset} with memory of {recalled.memory_at.offset}, but the log "
-            f"holds {bounds.start} to {bounds.end}: {_lost(recalled, bounds)}; restore it, or start with a new store"
-        )
-    if position.offset > bounds.start:
-        (before,) = await bus.fetch([Ref(partition, position.offset - 1)])
-        if before is not None and mark_of(before) != position.mark:
-            raise PartitionHalted(
-                f"router[{partition}]: record {position.offset - 1} is not the one that was decided: the log was "
-                f"replaced, and {position.offset - bounds.start} records of the new one were not decided; restore it, "
-                "or start with a new store"
-            )
+    if (loss := await find(bus, recalled, partition)) is not None:
+        raise PartitionHalted(f"{loss.sentence}; restore it, or go on without: eventflow partition list")
     return recalled
 
 
 def _moved(recalled: Recalled, start: int) -> Recalled:
     return msgspec.structs.replace(recalled, position=Position(start), memory_at=Position(start))
-
-
-def _lost(recalled: Recalled, bounds: Bounds) -> str:
-    """What is gone, counted."""
-    if recalled.position.offset > bounds.end:
-        return f"the log was cut or replaced, {recalled.position.offset - bounds.end} decided records are gone"
-    undecided = max(0, bounds.start - recalled.position.offset)
-    return (
-        f"the log was cut, {bounds.start - recalled.memory_at.offset} records that memory needs are gone, "
-        f"{undecided} of them were not decided"
-    )
 
 
 async def _catch_up(bus: Readable, subscription: Subscription, held: Held, at: int, fits: Fits) -> None:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import structlog
 
 from eventflow import ports
 from eventflow.errors import Fenced, Outdated, PartitionHalted
-from eventflow.model.control import ADDED, HALTED
-from eventflow.model.control import record as engine_record
-from eventflow.model.record import CONTROL, Entry
+from eventflow.model.record import CONTROL
 from eventflow.route import readings
 from eventflow.route.careful import TRIES, Marks
 from eventflow.route.catalogues import Catalogues
@@ -24,6 +21,7 @@ from eventflow.route.panel import Spoiled
 from eventflow.route.patience import Patient
 from eventflow.route.recovery import recover
 from eventflow.route.sampling import Sampling
+from eventflow.route.standing import Standing
 from eventflow.route.takeover import stale, take_over
 from eventflow.route.ticks import Ticker
 from eventflow.route.watching import Find, no_types
@@ -52,20 +50,6 @@ LOOK: Final[Micros] = 500_000
 _PAUSE: Final = 0.5
 
 
-class _Halted(msgspec.Struct):
-    """The body of `eventflow.partition.halted`."""
-
-    partition: int
-    reason: str
-
-
-class _Added(msgspec.Struct):
-    """The body of `eventflow.partition.added`."""
-
-    partition: int
-    owning: int
-
-
 class Router:
     """Decide the partitions that the bus assigns to us, until drained."""
 
@@ -91,19 +75,17 @@ class Router:
         self._patient = Patient(bus, store)
         self._ticker = Ticker(bus, self._patient)
         self._marks = Marks(self._patient)
+        self._standing = Standing(store, self._patient)
         self._sampling = Sampling()
         self._held: dict[int, Held] = {}
         self._subscription: Subscription | None = None
         self._epoch = 0
-        self._told: set[tuple[int, str]] = set()
         self._woken = True
         self._outdated = False
         self._looked: Micros = 0
         self._looks = 0
         self._deadline: Micros | None = None
         self._draining = False
-        self.halted: dict[int, str] = {}
-        """Partitions that cannot go on without a person, and why."""
         self.fenced = 0
         """Commits that another router had overtaken."""
 
@@ -114,6 +96,11 @@ class Router:
         """Whether every assigned partition is being decided and the store takes commits."""
         assigned = self._subscription.assigned if self._subscription is not None else ()
         return bool(assigned) and not self._patient.waiting and all(p in self._held for p in assigned)
+
+    @property
+    def halted(self) -> dict[int, str]:
+        """Partitions that cannot go on without a person, and why."""
+        return self._standing.halted
 
     @property
     def trouble(self) -> str:
@@ -239,7 +226,7 @@ class Router:
 
     async def _begin(self, held: Held) -> None:
         """Before the first record that this process takes of a partition: see whether others died here (W17)."""
-        if await self._marks.died(held.partition, held.memory_at.offset):
+        if await self._marks.died(held.partition, held.memory_at.offset, held.memory.era):
             held.careful_until = (await self._patient.bounds(held.partition)).end
             log.warning("route.careful", partition=held.partition, since=held.offset, until=held.careful_until)
 
@@ -253,7 +240,7 @@ class Router:
             return
         for record in records:
             await self.fits.ready(held.partition, held.memory, held.front.rules, [record])
-            if await self._marks.tries(held.partition, held.memory_at.offset) >= TRIES:
+            if await self._marks.tries(held.partition, held.memory_at.offset, held.memory.era) >= TRIES:
                 held.bury(record, "the process died three times while this record was being decided")
             elif not await self._decide(held, [record]):
                 return
@@ -281,28 +268,18 @@ class Router:
             if partition not in self._held and partition not in self.halted:
                 await self._recover(partition)
                 if partition >= self._bus.partitions:
-                    await self._added(partition)
-
-    async def _added(self, partition: int) -> None:
-        """Say once that there is a partition beyond N: it is read and owns no keys (W1)."""
-        if not self._tells(partition, "added"):
-            return
-        log.warning("route.partition_added", partition=partition, owning=self._bus.partitions)
-        added = engine_record(
-            ADDED, ports.random_bytes(12).hex(), ports.wall(), _Added(partition, self._bus.partitions)
-        )
-        await self._patient.publish([Entry(CONTROL, added)])
+                    await self._standing.added(partition, self._bus.partitions)
 
     async def _recover(self, partition: int) -> None:
         assert self._subscription is not None  # noqa: S101 - only called from `run`
         self._held.pop(partition, None)
+        recalled = await self._store.recall(partition)
         try:
-            recalled = await self._store.recall(partition)
             held = await recover(
                 self._patient, self._subscription, recalled, partition, self._catalogues.front, self.fits, self._guarded
             )
         except PartitionHalted as error:
-            await self._leave(partition, str(error), recalled.last)
+            await self._standing.leave(partition, str(error), recalled.last)
             return
         except Fenced:
             return
@@ -321,32 +298,12 @@ class Router:
         """Leave out the partition it names, and those whose log no longer holds their position."""
         for partition, held in list(self._held.items()):
             bounds = await self._patient.bounds(partition)
-            if partition == error.partition or not bounds.start <= held.offset <= bounds.end:
-                await self._leave(partition, str(error), held.last)
-
-    async def _leave(self, partition: int, reason: str, last: str) -> None:
-        """Do not decide this partition any more, and say so: to people, and to triggers on control.
-
-        Unless another has gone on from `last`, the commit that we stand at, so that retention took only what is
-        decided: then it is taken in hand anew, if it is ours at all.
-        """
-        self._held.pop(partition, None)
-        if (await self._store.recall(partition)).last != last:
-            log.info("route.overtaken", partition=partition, reason=reason)
-            return
-        self.halted[partition] = reason
-        if not self._tells(partition, reason):
-            return
-        log.error("route.halted", partition=partition, reason=reason)
-        if partition != CONTROL:
-            halted = engine_record(HALTED, ports.random_bytes(12).hex(), ports.wall(), _Halted(partition, reason))
-            await self._patient.publish([Entry(CONTROL, halted)])
-
-    def _tells(self, partition: int, what: str) -> bool:
-        """Whether this was not said yet."""
-        new = (partition, what) not in self._told
-        self._told.add((partition, what))
-        return new
+            if partition != error.partition and bounds.start <= held.offset <= bounds.end:
+                continue
+            if held.moved and not await self._commit(held, checkpoint=True):
+                continue  # it stands where it was decided to, and its loss is counted from there
+            del self._held[partition]
+            await self._standing.leave(partition, str(error), held.last)
 
     # --- catalogue ---------------------------------------------------------------------------------------------------
 
@@ -362,6 +319,7 @@ class Router:
             await self._ticker.watch(self._held.values())
         if self._woken or self._looks % 10 == 0:
             self._woken = False
+            await self._standing.reconsider()
             changed = await self._catalogues.look()
             if changed or self._outdated:
                 await self._adopt()

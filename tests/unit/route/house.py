@@ -179,6 +179,9 @@ class MemoryLedger:
         nothing = Recalled(position=Position(), memory_at=Position(), last="", catalogue=0, log_time=0, slots={})
         return copy.deepcopy(self.rows.get(partition, nothing))
 
+    async def partitions(self):
+        return {p: (row.position.offset, row.memory_at.offset, row.log_time) for p, row in self.rows.items()}
+
     async def commit(self, commit):
         await asyncio.sleep(0)
         if self.fail:
