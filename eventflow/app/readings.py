@@ -34,7 +34,8 @@ async def read(flow: Eventflow) -> list[Reading]:
             ("lag_records", (name,), end - position),
         ]
     readings += [("outcomes", names, count) for names, count in flow.counts.items()]
-    readings += [("runs", names, count) for names, count in (await flow.store.counts()).items()]
+    # The store's own total, under "", would have everybody who sums count each run twice.
+    readings += [("runs", names, count) for names, count in (await flow.store.counts()).items() if names[0]]
     for one in flow.detectors:
         of = (one.workflow, one.trigger)
         counts = (("learning", one.learning), ("normal", one.normal), ("alarm", one.alarms))
