@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import cache
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from eventflow.app.components import missing, of_kind
 from eventflow.catalog import Known, Wants
 from eventflow.catalog.detectors import Answer
+from eventflow.catalog.spelling import nearest
 from eventflow.errors import ComponentError
 from eventflow.execute.inside import DOERS
 from eventflow.plugin import Action, DetectorContext
@@ -17,6 +20,8 @@ from eventflow.plugin.one_series import detector_names, find_detector
 from eventflow.plugin.registry import find, modules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic import BaseModel
 
     from eventflow.model.detection import DetectorSpec
@@ -31,8 +36,26 @@ def known(settings: Settings) -> Known:
     sources = {ENGINE, *settings.sources, *(one.type for one in settings.sources.values()), *modules("source")}
     return Known(
         action=action, wants=wants, actions=action_names, sources=frozenset(sources), judge=judge,
-        secrets=frozenset(settings.secrets), timezone=settings.timezone,
+        secrets=frozenset(settings.secrets), timezone=settings.timezone, program=program(settings),
     )  # fmt: skip
+
+
+def program(settings: Settings) -> Callable[[str], str | None] | None:
+    """What to do about a program that `shell.allow` lacks; None where nobody has written settings.
+
+    An allowed path counts for its bare name too: where that leads on the machine that runs it is not known here.
+    """
+    if settings.file is None and settings.origin("shell.allow") == "default":
+        return None
+    allowed = {*settings.shell.allow, *(PurePath(one).name for one in settings.shell.allow)}
+
+    def advice(name: str) -> str | None:
+        if name in allowed or shutil.which(name) in allowed:
+            return None
+        close = nearest(name, settings.shell.allow)
+        return f"did you mean '{close}'?" if close else f"add '{name}' to shell.allow in the settings"
+
+    return advice
 
 
 def action(name: str) -> bool | str:

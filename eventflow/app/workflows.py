@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from eventflow.plugin import Store
     from eventflow.settings import Settings
 
+_FOR_USERS = frozenset(("W411",))
+"""Problems of a ready-made document that only matter to who wants it: it may name programs that nobody allows."""
 log = structlog.get_logger("eventflow.app")
 
 
@@ -53,8 +55,9 @@ class Workflows:
         folder = catalog.shipped("workflows")
         made = {id_: file for id_, file in loaded.files.items() if folder is not None and file.is_relative_to(folder)}
         theirs = {catalog.shown(file) for file in made.values()}
-        self.ready_made, self.problems = frozenset(made), loaded.problems
-        for problem in loaded.problems:
+        found = [one for one in loaded.problems if one.file not in theirs or one.code not in _FOR_USERS]
+        self.ready_made, self.problems = frozenset(made), found
+        for problem in found:
             if problem.severity != "note":
                 log.warning("catalogue.problem", problem=str(problem))
             elif problem.file not in theirs:

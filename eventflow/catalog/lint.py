@@ -8,6 +8,8 @@ from eventflow.catalog import graph
 from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eventflow.catalog.document import Document
     from eventflow.catalog.fields import Fields
     from eventflow.catalog.steps import Read
@@ -34,6 +36,16 @@ def check(doc: Document, step: Read) -> None:
             f"step '{step.name}' is not idempotent and would be repeated",
             "say idempotent: true if a repetition does no harm",
         )
+
+
+def program(doc: Document, given: Node, advice: Callable[[str], str | None]) -> None:
+    """Note a program that is named outright and that `advice` says may not be started (W411)."""
+    argv = given.values.get("argv") if isinstance(given, Mapping) else None
+    first = argv.items[0] if isinstance(argv, Sequence) and argv.items else None
+    if isinstance(first, Scalar) and isinstance(first.value, str) and "${{" not in first.value:
+        what_to_do = advice(first.value)
+        if what_to_do is not None:
+            doc.report("W411", first, f"the settings do not let '{first.value}' be started", what_to_do)
 
 
 def risks(doc: Document, fields: Fields, steps: tuple[Read, ...], risky: frozenset[str]) -> None:

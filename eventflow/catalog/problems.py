@@ -129,6 +129,8 @@ W331 ai-risk: A model's choice leads to an action of high risk without a person'
 W340 start-within: A workflow of high risk without `start_within` starts however late it is.
 E410 injection: `${{ }}` inside program text: what an event says would become part of the program. Pass the value in
     `env` or as an `argv` element of its own.
+W411 program-not-allowed: `shell.run` starts a program that `shell.allow` of the settings does not name. The run would
+    be refused at this step. Told where there are settings.
 # what is not there yet
 E900 not-yet: The format knows this key, the engine does not run it yet. `validate` warns, `serve` does not activate
     the workflow.

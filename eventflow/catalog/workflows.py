@@ -67,6 +67,8 @@ class Known(msgspec.Struct, frozen=True):
     timezone: str | None = None
     actions: Callable[[], Collection[str]] | None = None
     """Names of actions beside the built-in ones, to suggest from; asked when there is something to suggest."""
+    program: Callable[[str], str | None] | None = None
+    """What to do when `shell.run` may not start a program; None: it may."""
     risky: Collection[str] = ()
     """Actions of high risk."""
 
@@ -210,6 +212,8 @@ def _action(doc: Document, fields: Fields, key: str, known: Known, *, later: boo
         wants = known.wants(name) if known.wants is not None else None
         if wants is not None:
             hold(doc, fields.at("with") if fields.given("with") else None, wants, name, at)
+        if name == "shell.run" and known.program is not None and fields.given("with"):
+            lint.program(doc, fields.at("with"), known.program)
         return
     hint = answer if isinstance(answer, str) else ""
     if not hint and name in ALIASES:

@@ -196,3 +196,40 @@ async def test_diff_says_what_a_reload_then_does(home):
     only = json.loads(validate("--diff", "--json", "workflows/edited.yaml"))["diff"]
     assert [one["workflow"] for one in only["changes"]] == ["edited"]
     assert only["changes"][0] == changes["edited"]
+
+
+SHELL = "steps: [{name: a, uses: shell.run, with: {argv: [%s, status]}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("allow", "program", "says"),
+    [
+        ("shell: {allow: [git]}", "gti", "did you mean 'git'?"),
+        ("shell: {allow: [git]}", "rm", "add 'rm' to shell.allow in the settings"),
+        ("", "rm", "add 'rm' to shell.allow in the settings"),
+        ("shell: {allow: [git]}", "git", None),
+        ("shell: {allow: [/opt/tools/git]}", "git", None),
+        ("shell: {allow: [git]}", "/opt/tools/git", "add '/opt/tools/git' to shell.allow"),
+    ],
+)
+def test_a_program_that_the_settings_do_not_allow(home, allow, program, says):
+    put("eventflow.yaml", f"detectors: [detectors]\n{allow}\n")
+    put("workflows/deploy/calls.yaml", SHELL % program)
+    output = validate()
+    told = f"workflows/deploy/calls.yaml:1:50  W411 program-not-allowed  the settings do not let '{program}' be started"
+    assert (told in output) == (says is not None)
+    assert (says or "no problems") in output
+
+
+def test_without_settings_no_program_is_missed(home):
+    Path("eventflow.yaml").unlink()
+    put("workflows/deploy/calls.yaml", SHELL % "rm")
+    assert "no problems" in validate()
+
+
+async def test_a_ready_made_workflow_may_name_programs_that_nobody_allows(home):
+    put("workflows/deploy/calls.yaml", SHELL % "rm")
+    put("eventflow.yaml", "detectors: [detectors]\nlisten: {public: '127.0.0.1:0', private: '127.0.0.1:0'}\n")
+    async with Eventflow(settings.load("eventflow.yaml", {})) as flow:
+        told = [one.file for one in flow.workflows.problems if one.code == "W411"]
+    assert told == ["workflows/deploy/calls.yaml"]

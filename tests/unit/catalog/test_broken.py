@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parents[2] / "fixtures/documents/broken"
 KNOWN = msgspec.structs.replace(
     known(settings.given({})), detectors={"latency-anomaly"}, secrets={"token"},
     sources={"github", "gitlab", "alertmanager", "webhook", "metrics"},
+    program=lambda name: "add it" if name.startswith("forbidden") else None,
 )  # fmt: skip
 
 
