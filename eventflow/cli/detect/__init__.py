@@ -75,6 +75,8 @@ def _file(file: Path) -> tuple[Sequence[Event], str, str]:
     from eventflow.cli.detect.reading import read
 
     samples = read(file)
+    if samples.how:
+        click.echo(f"{file}: {samples.how}", err=True)
     if samples.time is None:
         click.echo("no column looks like a time: the rows are taken to be a minute apart", err=True)
     return samples.events, samples.value, str(file)

@@ -6,9 +6,7 @@ well, and said.
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import json
 import math
 import re
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from eventflow.errors import EventflowError
+from eventflow.cli.detect.table import CannotRead, Table, table
 from eventflow.model.event import Event, from_micros, to_micros
 
 if TYPE_CHECKING:
@@ -31,13 +29,8 @@ VALUES: Final = ("value", "val", "y", "metric", "count", "amount")
 MINUTE: Final[Micros] = 60_000_000
 UNTIMED: Final[Micros] = 946_684_800_000_000
 """The first row of a file without times: 2000-01-01."""
-NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-
-
-class CannotRead(EventflowError):
-    """The file is not what it should be."""
-
-    exit_code = 2
+DAY_FIRST: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T]+(\d.*))?")
+"""`01.05.2026 08:00`: between dots the day comes first everywhere."""
 
 
 class Samples(msgspec.Struct):
@@ -48,6 +41,8 @@ class Samples(msgspec.Struct):
     """The field that is the time; None where rows have none and stand a minute apart."""
     value: str
     """CEL for the value, guessed."""
+    how: str = ""
+    """What was taken for what between the columns, where it is not the plain way."""
 
 
 def read(path: Path) -> Samples:
@@ -56,17 +51,17 @@ def read(path: Path) -> Samples:
     text = _text(path)
     first = text.lstrip()[:1]
     is_json = first == "{" or name.endswith((".ndjson", ".jsonl"))
-    rows = list(_objects(text, path) if is_json else _table(text, path))
-    if not rows:
+    found = Table(list(_objects(text, path))) if is_json else table(text, path, lambda cell: moment(cell) is not None)
+    if not found.rows:
         raise CannotRead(f"{path} holds no rows")
-    return _samples(rows, path)
+    return _samples(found, path)
 
 
 def _text(path: Path) -> str:
     if path == Path("-"):
         import sys
 
-        return sys.stdin.read()
+        return sys.stdin.read().removeprefix("\ufeff")
     try:
         data = path.read_bytes()
         return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
@@ -87,33 +82,11 @@ def _objects(text: str, path: Path) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _table(text: str, path: Path) -> Iterator[dict[str, Any]]:
-    sample = text[:4096]
-    try:
-        dialect = csv.Sniffer().sniff(sample.partition("\n")[0], ",;\t|")
-    except csv.Error:
-        dialect = csv.excel
-    reader = csv.DictReader(io.StringIO(text), dialect=dialect)
-    names = reader.fieldnames or []
-    if any(NUMBER.fullmatch(name or "") for name in names):
-        raise CannotRead(f"{path} has no header: the first line must name the columns")
-    for row in reader:
-        if None in row or None in row.values():
-            raise CannotRead(f"{path}:{reader.line_num}: {len(names)} columns were expected")
-        yield {name: _cell(cell) for name, cell in row.items() if cell != ""}
-
-
-def _cell(text: str) -> Any:
-    if NUMBER.fullmatch(text):
-        number = float(text)
-        return int(text) if re.fullmatch(r"[+-]?\d{1,15}", text) else number
-    return text
-
-
 # --- rows to events --------------------------------------------------------------------------------------------------
 
 
-def _samples(rows: list[dict[str, Any]], path: Path) -> Samples:
+def _samples(found: Table, path: Path) -> Samples:
+    rows = found.rows
     first = rows[0]
     whole = "specversion" in first and "type" in first
     names = list(dict.fromkeys(name for row in rows[:50] for name in row))
@@ -126,7 +99,8 @@ def _samples(rows: list[dict[str, Any]], path: Path) -> Samples:
     ]
     value = _choose(numeric, VALUES, lambda _: True) or "value"
     events = [_event(row, number, time, path, whole=whole) for number, row in enumerate(rows, 1)]
-    return Samples(events, time, f"event.data.{value}" if value.isidentifier() else f"event.data[{json.dumps(value)}]")
+    cel = f"event.data.{value}" if value.isidentifier() else f"event.data[{json.dumps(value)}]"
+    return Samples(events, time, cel, found.how)
 
 
 def _time_of(names: list[str], first: dict[str, Any]) -> str | None:
@@ -172,10 +146,16 @@ def _is_nothing(value: Any) -> bool:
 
 
 def moment(value: Any) -> Micros | None:
-    """A time as files write it: RFC 3339, `2026-05-01 08:00:00` (UTC), or a number since 1970 in s, ms, µs or ns."""
+    """A time as files write it: RFC 3339, `2026-05-01 08:00:00` or `01.05.2026 08:00` (UTC), or a number since 1970.
+
+    A number is in s, ms, µs or ns, by its size.
+    """
     if isinstance(value, str):
+        text = value.strip()
+        if (found := DAY_FIRST.fullmatch(text)) is not None:
+            text = f"{found[3]}-{found[2]:0>2}-{found[1]:0>2}" + (f" {found[4]}" if found[4] else "")
         try:
-            when = datetime.fromisoformat(value.strip())
+            when = datetime.fromisoformat(text)
         except ValueError:
             return None
         return to_micros(when if when.tzinfo is not None else when.replace(tzinfo=UTC))

@@ -170,6 +170,12 @@ def test_what_is_said_when_it_cannot_be(here, args, says):
         ("1,2\n3,4\n", "has no header"),
         ("time,value\n2026-01-01,3\n2026-01-02\n", "2 columns were expected"),
         ("time,value\n2026-01-01,3\nyesterday,4\n", "row 2: the time (time) is 'yesterday'"),
+        ("time;value\n2026-01-01;3\n2026-01-02;1;2\n", ":3: 2 columns were expected, 3 found; a semicolon was taken"),
+        ("time;value\n2026-01-01;1,5\n2026-01-02;1.5\n", "'value' holds both 1,5 and 1.5; write one decimal sign"),
+        ("time;value\n2026-01-01;1,234\n2026-01-02;12,500\n", "'value': 1,234 may be 1.234 or 1234"),
+        ('time,value\n2026-01-01,"1,5"\n2026-01-02,"2,5"\n', "'value' has decimal commas, and a comma separates"),
+        ("a;b,c\nx;y,z\nx;y,z\n", "a comma and a semicolon may separate its columns; write 'sep=;'"),
+        ("1;2\n3;4\n", "has no header"),
         ('{"value": 1}\n{"value": \n', ":2: not JSON"),
         ('{"value": 1}\n[1]\n', "must be a JSON object"),
         ('{"specversion": "1.0", "type": "x", "time": "2026-01-01T00:00:00Z"}', "a CloudEvent needs 'id'"),
@@ -182,12 +188,57 @@ def test_files_that_are_none(here, text, says):
     assert says in str(caught.value)
 
 
+def comma(value):
+    return str(value).replace(".", ",")
+
+
+@pytest.mark.parametrize(("sign", "named"), [(";", "a semicolon"), ("\t", "a tab")])
+def test_columns_and_decimals_as_other_countries_write_them(here, sign, named):
+    there = [(at, host, value) for at, host, value in rows()]
+    csv_file(here / "plain.csv", there)
+    lines = [sign.join((at.strftime("%d.%m.%Y %H:%M"), host, comma(value))) for at, host, value in there]
+    (here / "other.csv").write_text("\r\n".join([sign.join(("timestamp", "host", "value")), *lines]) + "\r\n")
+    assert f"other.csv: {named} separates columns, numbers have a decimal comma" in detect("other.csv")
+    assert "separates" not in detect("plain.csv")
+    plain, other = read(here / "plain.csv"), read(here / "other.csv")
+    assert [(one.time, one.data) for one in other.events] == [(one.time, one.data) for one in plain.events]
+    assert (other.time, other.value) == (plain.time, plain.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("time;value\n2026-01-01;1,5\n2026-01-02;2\n", [1.5, 2]),
+        ("time;value\n2026-01-01;1.234,5\n2026-01-02;1.234\n", [1234.5, 1234]),
+        ("time;value\n2026-01-01;0,125\n2026-01-02;1,250\n", [0.125, 1.25]),
+        ("time;value\n2026-01-01;-1,5e3\n", [-1500.0]),
+        ("time;value;load\n2026-01-01;1.500;0,5\n2026-01-02;900;1,5\n", [1500, 900]),
+        ("time;value\n2026-01-01;1.5\n2026-01-02;2.25\n", [1.5, 2.25]),
+        ("time;load, %;value\n2026-01-01;1,5;2\n2026-01-02;2,5;3\n", [2, 3]),
+        ("time;note;value\n2026-01-01;a, b;2\n2026-01-02;c;3\n", [2, 3]),
+        ('time,note,value\n2026-01-01,"a;b",2\n2026-01-02,"52,13",3\n', [2, 3]),
+        ("sep=;\ntime;value\n2026-01-01;1,5\n", [1.5]),
+        ("time, value\n2026-01-01, 1.5\n", [1.5]),
+        ("value\n1\n2\n", [1, 2]),
+        ("\ufefftime;value\n2026-01-01;1,5\n", [1.5]),
+        ("time|value\n2026-01-01|1,5\n", [1.5]),
+    ],
+)
+def test_what_a_comma_in_a_number_is(here, text, values):
+    (here / "some.csv").write_text(text)
+    found = read(here / "some.csv")
+    assert found.value == "event.data.value"
+    assert [one.data["value"] for one in found.events] == values
+
+
 @pytest.mark.parametrize(
     "written",
     [
         "2026-05-01T08:00:00Z",
         "2026-05-01 08:00:00",
         "2026-05-01T10:00:00+02:00",
+        "01.05.2026 08:00",
+        "1.5.2026 08:00:00",
         1777622400,
         1777622400000,
         1777622400e6,
