@@ -20,13 +20,22 @@ from eventflow.app.absence import absence
 from eventflow.app.backup import backup
 from eventflow.app.pullers import Pullers
 from eventflow.app.readings import read
-from eventflow.console.bodies import BackupBody, DetectorBody, OutcomeBody, ProblemBody
+from eventflow.console.bodies import (
+    BackupBody,
+    DetectorBody,
+    LossBody,
+    OutcomeBody,
+    PartitionBody,
+    ProblemBody,
+    loss_of,
+)
 from eventflow.console.server import handler
 from eventflow.errors import Conflict, NotFound, Refused, SettingsError
 from eventflow.ingest.door import PublicDoor
 from eventflow.ingest.events import EventsDoor
 from eventflow.ingest.gateway import Gateway
 from eventflow.ingest.source import SourceDoor, door_path
+from eventflow.model.record import CONTROL
 from eventflow.observe.metrics import Metrics
 from eventflow.plugin import Pull, Source, SourceContext
 from eventflow.plugin.registry import find
@@ -43,7 +52,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from eventflow.app.house import Eventflow
-    from eventflow.model.record import Record
+    from eventflow.app.partitions import Place
+    from eventflow.model.record import Record, Ref
     from eventflow.model.run import Run
     from eventflow.model.workflow import Catalogue, Workflow
     from eventflow.plugin import Bus, Store
@@ -216,6 +226,18 @@ class Doors:
         """Where the router stands."""
         return self._flow.positions
 
+    async def partitions(self) -> Sequence[PartitionBody]:
+        """Where every partition stands."""
+        return [_partition(place) for place in await self._flow.partitions.places()]
+
+    async def accept_loss(self, partition: int, lost: int | None, to: int, *, by: str, comment: str) -> LossBody:
+        """Let a partition that stands still go on without what is lost."""
+        return loss_of(await self._flow.partitions.accept(partition, lost, to, by=by, comment=comment))
+
+    async def given_up(self, ref: Ref) -> str:
+        """Who accepted that what lay here is lost."""
+        return await self._flow.partitions.given_up(ref)
+
     def detectors(self) -> Sequence[DetectorBody]:
         """The detectors of condition triggers, and how their series stand."""
         return [judged(one) for one in self._flow.detectors]
@@ -263,6 +285,16 @@ class Doors:
     def drain(self) -> None:
         """Begin to stop."""
         ports.later(0.05, self._flow.drain)
+
+
+def _partition(place: Place) -> PartitionBody:
+    """A partition as the API shows it."""
+    bounds, loss, before = place.bounds, place.loss, place.before
+    name = "control" if place.partition == CONTROL else str(place.partition)
+    return PartitionBody(
+        name, place.position, bounds.start, bounds.end, place.halted, loss_of(loss) if loss is not None else None,
+        before.sentence if before is not None else None,
+    )  # fmt: skip
 
 
 def judged(one: Watching) -> DetectorBody:

@@ -20,6 +20,7 @@ from eventflow import ports
 from eventflow.app import fit
 from eventflow.app.actions import Actions
 from eventflow.app.doors import Doors
+from eventflow.app.partitions import Partitions
 from eventflow.app.rooms import build_bus, build_store, make_private
 from eventflow.app.why import Why
 from eventflow.app.workflows import Workflows
@@ -100,6 +101,8 @@ class Eventflow:
         )  # fmt: skip
         self.why = Why(self, self._router.verdicts)
         """Why events did what they did."""
+        self.partitions = Partitions(self, self._router.wake, self._outbox.wake)
+        """Where partitions stand, and letting go on those that stand still."""
         self._doors = Doors(self) if doors else None
         if self._doors is not None and isinstance(self.bus, KafkaBus):
             self.bus.measures.rounds = self._doors.measured.round_of_bus

@@ -51,7 +51,7 @@ class Why:
         flow = self._flow
         if not _readable(record):
             return []
-        kept = await flow.store.outcomes(record.ref)
+        kept = [one for one in await flow.store.outcomes(record.ref) if one.log_time == record.log_time]
         zone = flow.settings.timezone or "UTC"
         found = explain(record, flow.catalogue, self._verdicts, zone, kept=kept, rules=self._made(zone))
         event = decode(record.data)
@@ -106,7 +106,7 @@ class Why:
                 sentence=f"Deciding raised an error, and the event is a dead letter for this trigger: {letter.error}",
             )
             for _, letter in await self._flow.store.dead(OLD_LETTERS)
-            if letter.ref == record.ref
+            if (letter.ref, letter.log_time) == (record.ref, record.log_time)  # in another log it was another record
         }  # fmt: skip
 
     async def _met(self, one: Explained, record: Record, event: Event) -> Explained:

@@ -30,6 +30,7 @@ ALL = {
     "rerun": "Run a run again, from its start or from a step.",
     "approve": "Answer a question that a run asks.",
     "history": "Past runs, newest first; or the journal of one run.",
+    "partition": "Where the log's partitions stand; let one that lost records go on.",
     "validate": "Check workflows: every problem with its place and advice.",
     "test": "Run the tests that stand in workflows; try one on a recorded event.",
     "fmt": "Write workflows in the short form.",

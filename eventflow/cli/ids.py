@@ -72,6 +72,15 @@ def cases(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[
     ]
 
 
+def halted(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Partitions that stand still."""
+    return [
+        CompletionItem(one["name"], help=one["halted"])
+        for one in _items(ctx, "/partitions")
+        if one["halted"] and one["name"].startswith(incomplete)
+    ]
+
+
 def _runs(ctx: click.Context, incomplete: str, status: str | None) -> list[CompletionItem]:
     return [
         CompletionItem(one["id"], help=f"{one['workflow']} {one['status']}")

@@ -1,4 +1,4 @@
-"""`eventflow status`: runs in progress, open questions, enabled workflows."""
+"""`eventflow status`: what is not well, runs in progress, open questions, enabled workflows."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from eventflow.cli.doors import Door, options
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many runs to list.")
 @options
 def command(door: Door, limit: int) -> None:
-    """What is running now, what waits for a person, and which workflows are enabled."""
+    """What is not well, what is running now, what waits for a person, and which workflows are enabled."""
+    health = door.request("GET", "/health")
     runs = list(door.items("/runs", limit=limit, query={"status": "queued,running,waiting,paused"}))
     questions = list(door.items("/approvals", limit=limit))
     workflows = list(door.items("/workflows", limit=10_000))
     problems = [one for one in door.items("/problems", limit=10_000) if one["severity"] != "note"]
     if door.as_json:
-        door.print_json({"runs": runs, "approvals": questions, "workflows": workflows, "problems": problems})
+        shown = {"runs": runs, "approvals": questions, "workflows": workflows, "problems": problems}
+        door.print_json(shown | {"health": health})
         return
+    for check, sentence in health["trouble"].items():
+        click.echo(f"{click.style('not ready', fg='red')}: {check}: {sentence}")
     click.echo(f"runs in progress: {len(runs)}{' or more' if len(runs) == limit else ''}")
     for run in runs:
         click.echo("  " + show.run_line(run))

@@ -14,6 +14,7 @@ from eventflow.model.event import Event, format_time, from_micros
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from eventflow.model.loss import Loss
     from eventflow.model.outcome import DeadLetter
     from eventflow.model.record import Record
     from eventflow.model.run import Run
@@ -174,6 +175,41 @@ class DeadBody(msgspec.Struct, frozen=True):
     error: str
 
 
+class HealthBody(msgspec.Struct, frozen=True):
+    """What `/readyz` says, as values: check → sentence of each that says no."""
+
+    ready: bool
+    trouble: dict[str, str]
+
+
+class LossBody(msgspec.Struct, frozen=True):
+    """What a partition has lost. `lost`: how many records are gone that were not decided; null: nobody can tell. Of
+    those that were, `gap` are missing in its memory. Accepted, it goes on at `to`.
+    """
+
+    reason: str
+    lost: int | None
+    gap: int
+    to: int
+    sentence: str
+    outlook: str
+
+
+class PartitionBody(msgspec.Struct, frozen=True):
+    """A partition: `control` or a number. It is decided up to `position`, its log holds `start` to `end`.
+
+    `halted` says why it stands still, `loss` what a person can accept then, and `accepted` what one did before.
+    """
+
+    name: str
+    position: int
+    start: int
+    end: int
+    halted: str | None
+    loss: LossBody | None
+    accepted: str | None
+
+
 class Accepted(msgspec.Struct, frozen=True):
     """So many events are stored for good; so many of those sent were known already."""
 
@@ -246,6 +282,11 @@ def workflow_of(
         workflow.id, workflow.name, workflow.description, workflow.category, workflow.version, workflow.enabled,
         workflow.mode, workflow.hash, triggers, msgspec.to_builtins(workflow.inputs), ready_made,
     )  # fmt: skip
+
+
+def loss_of(loss: Loss) -> LossBody:
+    """What a partition has lost."""
+    return LossBody(loss.reason, loss.lost, loss.gap, loss.to.offset, loss.sentence, loss.outlook)
 
 
 def dead_of(id_: str, letter: DeadLetter) -> DeadBody:

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from eventflow.console.bodies import BackupBody, DetectorBody, OutcomeBody, ProblemBody
-    from eventflow.model.record import Record
+    from eventflow.console.bodies import BackupBody, DetectorBody, LossBody, OutcomeBody, PartitionBody, ProblemBody
+    from eventflow.model.record import Record, Ref
     from eventflow.model.run import Run
     from eventflow.model.workflow import Catalogue, Workflow
     from eventflow.plugin import Bus, Store
@@ -62,6 +62,18 @@ class House(Protocol):
     @property
     def positions(self) -> Mapping[int, int]:
         """Partition → offset of the next record to decide, of those that are being decided."""
+        ...
+
+    async def partitions(self) -> Sequence[PartitionBody]:
+        """Where every partition stands, control first. Raises `StorageBusy` where the log does not answer."""
+        ...
+
+    async def accept_loss(self, partition: int, lost: int | None, to: int, *, by: str, comment: str) -> LossBody:
+        """Let a partition that stands still go on at `to` without the `lost` records. Raises `NotFound`, `Conflict`."""
+        ...
+
+    async def given_up(self, ref: Ref) -> str:
+        """When and by whom it was accepted that what lay here is lost; empty where nobody did."""
         ...
 
     def detectors(self) -> Sequence[DetectorBody]:

@@ -9,13 +9,15 @@ from aiohttp import web
 
 from eventflow.console import bodies
 from eventflow.console.call import Call, page
-from eventflow.errors import NotFound
+from eventflow.errors import NotFound, StorageBusy
 from eventflow.model.event import Envelope, Event, decode, from_micros
 from eventflow.model.record import CONTROL, Record, Ref
 from eventflow.model.run import REASONS, TERMINAL, Run
-from eventflow.web.problems import refused
+from eventflow.web.problems import overloaded, refused
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from eventflow.console.house import House
 
 STATUSES = frozenset(("queued", "running", "waiting", "paused", *TERMINAL))
@@ -32,6 +34,12 @@ async def ready(call: Call) -> web.Response:
     if not trouble:
         return web.Response(text="ok\n")
     return web.Response(status=503, text="".join(f"{name}: {why}\n" for name, why in trouble.items()))
+
+
+async def health(call: Call) -> bodies.HealthBody:
+    """The same as values."""
+    trouble = dict(call.house.trouble())
+    return bodies.HealthBody(not trouble, trouble)
 
 
 async def metrics(call: Call) -> web.Response:
@@ -121,6 +129,8 @@ async def _find(house: House, name: str) -> Record:
     known = [ref for ref in refs if ref.partition == CONTROL or 0 <= ref.partition < house.bus.partitions]
     records = await house.bus.fetch(known) if known else []
     if not records or records[0] is None:
+        if known and (lost := await house.given_up(known[0])):
+            raise NotFound(f"event {name!r} is not in the log, which has lost records there. {lost}")
         raise NotFound(
             f"no event {name!r} is in the log; it was refused at the door (its sender was told why), was never sent, "
             "or is older than retention keeps"
@@ -187,8 +197,20 @@ async def workflow(call: Call) -> bodies.WorkflowBody:
 
 
 async def problems(call: Call) -> dict[str, Any]:
-    """In the order of file and place; the cursor is a number."""
-    found = call.house.problems()
+    """In the order of file and place."""
+    return _numbered(call, call.house.problems())
+
+
+async def partitions(call: Call) -> dict[str, Any]:
+    """Control first."""
+    try:
+        return _numbered(call, await call.house.partitions())
+    except StorageBusy as error:
+        raise overloaded("not-ready", f"where partitions stand is not known now: {error}", 5) from None
+
+
+def _numbered(call: Call, found: Sequence[Any]) -> dict[str, Any]:
+    """A page of what has no names to go on from; the cursor is a number."""
     after = call.query("after") or "0"
     if not (after.isascii() and after.isdigit() and len(after) < 10):
         raise refused("invalid", "after must be the `next` of the page before")
@@ -208,10 +230,16 @@ async def explain(call: Call) -> bodies.ExplainBody:
     notes = list(await house.notes(record))
     if only is not None and not outcomes:
         notes.append(house.absence(only))
-    started = await house.store.runs(200, event=record.ref)
+    runs = await house.store.runs(200, event=record.ref)
+    started = [run for run in runs if run.created >= record.log_time or await _has(house, run, record)]
     return bodies.ExplainBody(
         event=event_body(record), notes=notes, outcomes=outcomes, runs=[_run(run) for run in started]
     )
+
+
+async def _has(house: House, run: Run, record: Record) -> bool:
+    """Whether the run is of this very record, and not of one that lay here in a log before this one."""
+    return any((one.ref, one.log_time) == (record.ref, record.log_time) for one in await house.store.run_events(run.id))
 
 
 async def detectors(call: Call) -> dict[str, Any]:

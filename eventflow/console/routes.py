@@ -20,6 +20,9 @@ from eventflow.console.bodies import (
     EventBody,
     ExplainBody,
     FeedBody,
+    HealthBody,
+    LossBody,
+    PartitionBody,
     ProblemBody,
     QuestionBody,
     Recorded,
@@ -150,6 +153,21 @@ ROUTES: tuple[Operation, ...] = (
     Operation(
         "GET", "/problems", "workflows:read", reads.problems, "Mistakes in the documents as they are now.", ProblemBody,
         many=True,
+    ),
+    Operation("GET", "/health", "runs:read", reads.health, "What `/readyz` says, as values.", HealthBody),
+    Operation(
+        "GET", "/partitions", "runs:read", reads.partitions, "Where partitions of the log stand, and what they lost.",
+        PartitionBody, many=True,
+    ),
+    Operation(
+        "POST", "/partitions/{partition}/accept-loss", "admin", writes.accept_loss,
+        "Let a partition that stands still go on without what its log has lost.", LossBody,
+        body={
+            "to": Field("where it goes on, as its `loss` tells", int, required=True),
+            "lost": Field("how many records are lost, as its `loss` tells; left out where that is null", int),
+            "comment": Field("why; it is kept with the numbers"),
+        },
+        refuses=(409,),
     ),
     Operation(
         "POST", "/backup", "admin", writes.backup, "Copy log and store into the data directory.", BackupBody,

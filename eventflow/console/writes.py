@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import msgspec
     from aiohttp import web
 
-    from eventflow.console.bodies import BackupBody
+    from eventflow.console.bodies import BackupBody, LossBody
     from eventflow.console.call import Call
 
 
@@ -42,6 +42,17 @@ async def backup(call: Call) -> BackupBody:
     """Copy log and store."""
     await call.body()
     return await call.house.backup()
+
+
+async def accept_loss(call: Call) -> LossBody:
+    """Not a record of the control partition: that may be the one that stands still."""
+    body, name = await call.body(), call.path("partition")
+    if name != "control" and not (name.isascii() and name.isdigit() and len(name) < 6):
+        raise NotFound(f"there is no partition {name!r}; a partition is 'control' or a number")
+    partition = CONTROL if name == "control" else int(name)
+    return await call.house.accept_loss(
+        partition, body.get("lost"), body["to"], by=call.by, comment=body.get("comment", "")
+    )
 
 
 async def cancel(call: Call) -> Recorded:

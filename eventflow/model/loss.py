@@ -56,7 +56,7 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LossAccepted(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of `eventflow.partition.loss_accepted`: the numbers of the loss, and who accepted it."""
+    """The body of `eventflow.partition.loss_accepted`: the numbers of the loss; who accepted it, when, why."""
 
     partition: int
     reason: str
@@ -67,6 +67,7 @@ class LossAccepted(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     at: Micros
     sentence: str
+    comment: str = ""
 
 
 class _Event(msgspec.Struct):

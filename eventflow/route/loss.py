@@ -98,7 +98,9 @@ async def _first(log: Log, partition: int, start: int, end: int) -> Record | Non
     return None
 
 
-def accepted(loss: Loss, recalled: Recalled, *, id_: str, by: str, now: Micros, wall: Micros, waits: int) -> Commit:
+def accepted(
+    loss: Loss, recalled: Recalled, *, id_: str, by: str, now: Micros, wall: Micros, waits: int, comment: str = ""
+) -> Commit:
     """The commit that goes on without what is lost. `now` is the log clock, `waits` the newest catalogue.
 
     Memory is kept: what is lost counts as if it had never come. The numbers of a log that was replaced begin anew, so
@@ -110,10 +112,11 @@ def accepted(loss: Loss, recalled: Recalled, *, id_: str, by: str, now: Micros, 
     slots: dict[str, bytes | None] = {}
     if loss.reason == "replaced":
         slots[ERA] = b"%d" % (int(recalled.slots.get(ERA, b"0")) + 1)
-    sentence = f"{loss.sentence}. {by} accepted this; {loss.outlook}"
+    word = f" ({comment})" if comment else ""
+    sentence = f"{loss.sentence}. {by} accepted this{word}; {loss.outlook}"
     said = LossAccepted(
         partition=loss.partition, reason=loss.reason, lost=loss.lost, gap=loss.gap, position=loss.position,
-        to=loss.to.offset, by=by, at=wall, sentence=sentence,
+        to=loss.to.offset, by=by, at=wall, sentence=sentence, comment=comment,
     )  # fmt: skip
     event = engine_record(LOSS_ACCEPTED, id_, wall, said)
     letter = DeadLetter(ref=Ref(loss.partition, loss.position), log_time=now, error=sentence, data=event)
