@@ -88,6 +88,10 @@ E236 detector-config: The detector type itself refuses what its `config` holds; 
 W234 unknown-workflow: `workflow.run` names a workflow that is not in the catalogue.
 W235 unknown-source: No source of this name or type is known, and one is called nearly the same. Events that come by
     `POST /events` say their source themselves, so the name may still be right.
+W237 never-said: The name, or glob, of an event that the engine never says, so nothing will come of it. It says
+    `eventflow.run.finished`, `eventflow.run.suppressed`, `detector.raised`, `detector.cleared`; and, selected by
+    triggers only in full, `eventflow.lag`, `eventflow.partition.added`, `eventflow.partition.halted`,
+    `eventflow.partition.loss_accepted`.
 E233 no-template: `${{ }}` where it is not evaluated.
 W209 category: The category differs from the directory the file lies in.
 W220 unreachable: No way leads to this step.

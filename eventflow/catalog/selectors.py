@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from eventflow.catalog.engine import EventName
 from eventflow.catalog.fields import Fields, Key, ListOf, Shape
 from eventflow.catalog.kinds import INVALID, Cel, Duration, Kind, Text
 from eventflow.catalog.nodes import Mapping, Node, Scalar, Sequence
@@ -75,7 +76,7 @@ SOURCES: Final = ListOf(Text(most=200), or_one=True, least=1)
 KEYS: Final = {
     "source": Key(SOURCES, "names or types of sources, globs allowed; several are alternatives"),
     "event": Key(
-        Text(most=200, several=GLOB), "glob over the event's `type` or `kind`, such as `git.push` or `alert.*`"
+        EventName(most=200, several=GLOB), "glob over the event's `type` or `kind`, such as `git.push` or `alert.*`"
     ),
     "match": Key(Lines(), "AND over keys, OR inside a list, globs; the suffix `_ignore` negates"),
     "filter": Key(Cel("event", expect="bool"), "CEL that must be true"),
@@ -104,6 +105,7 @@ WAIT: Final = Shape(
     "wait.event",
     KEYS
     | {
+        "event": Key(EventName(waits=True, most=200, several=GLOB), KEYS["event"].about),
         "filter": Key(Cel("wait", expect="bool"), "CEL over `event`, the one that comes, and the run"),
         "key": Key(Cel("wait"), "CEL that must give the run's own key"),
         "timeout": Key(Duration(), "how long to wait"),
