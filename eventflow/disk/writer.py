@@ -6,7 +6,7 @@ undoes what that caller did and nobody else's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
 
@@ -14,6 +14,7 @@ from eventflow.disk.faults import translate
 from eventflow.disk.group import GroupCommit
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Sequence
 
     from eventflow.disk.database import Database
@@ -32,8 +33,8 @@ class Writer:
             self._commit, group_bytes=group, queue_bytes=1 << 62, busy=busy
         )
 
-    async def run(self, work: Callable[[], R], *, urgent: bool = True, synced: bool = True) -> R:
-        """The result of `work()`, once it is committed and synced.
+    def run(self, work: Callable[[], R], *, urgent: bool = True, synced: bool = True) -> asyncio.Future[R]:
+        """What to wait for: the result of `work()`, once it is committed and synced. It is in the queue at once.
 
         Without `synced` the caller asks for no sync: what it wrote counts only for what is written after it, and that
         is synced with it. A group syncs when anybody in it asks for it.
@@ -43,7 +44,7 @@ class Writer:
         `StorageFull` and `StorageBusy` (nothing was written), `StorageLost` (unknown: stop), and, when not `urgent`,
         `Overloaded`.
         """
-        return cast("R", await self._group.add((work, synced), 1, urgent=urgent))
+        return self._group.put((work, synced), 1, urgent=urgent)
 
     def close(self) -> None:
         """Finish what waits and take nothing more."""

@@ -12,6 +12,7 @@ from eventflow.errors import Conflict, Fenced, Unread
 from eventflow.model.run import OCCUPYING, TERMINAL
 from eventflow.plugin.store import Append, Appended, Claim, JournalLine, Lease
 from eventflow.stores.sqlite import admission, ending, inbox
+from eventflow.stores.sqlite.memo import SMALL
 from eventflow.stores.sqlite.rows import Row, copy_in, exactly, item_in, read_fixed, run_of
 from eventflow.stores.sqlite.statements import load
 
@@ -119,11 +120,12 @@ def _hand_over(db: Sql, row: Row, memo: Memo) -> Claim:
     if row.epoch > 1:  # nobody has written before the first lease
         lines = tuple([JournalLine(seq, data) for seq, data in db.execute(SQL.lines, (row.no,))])
     items = tuple(map(item_in, db.execute(SQL.inbox, (row.id, 0)))) if row.inbox_last else ()
-    fixed = memo.fixed(row.id) if row.epoch > 1 else None
+    fixed, small = memo.fixed(row.id) if row.epoch > 1 else None, True
     if fixed is None:
         data = db.execute(SQL.fixed, (row.no,)).get
-        fixed = read_fixed(data)
-        memo.keep(row.id, fixed, len(data))
+        fixed, small = read_fixed(data), len(data) <= SMALL
+    if small:
+        memo.keep(row, fixed)
     return Claim(
         lease=Lease(row.id, row.worker or "", row.epoch),
         run=run_of(row, fixed),  # outputs come with the end
@@ -140,7 +142,7 @@ def _hand_over(db: Sql, row: Row, memo: Memo) -> Claim:
 
 def append(db: Sql, lease: Lease, it: Append, memo: Memo) -> Appended:
     """See `Journal.append`. Everything that can refuse is looked at before anything is written."""
-    row = _held(db, lease)
+    row = _still_held(db, lease, memo) or _held(db, lease)
     if it.decisive and row.inbox_last > it.inbox_seen:
         message = (
             f"{row.id}: the inbox is at {row.inbox_last}, this was decided on {it.inbox_seen}; read and decide again"
@@ -167,6 +169,17 @@ def append(db: Sql, lease: Lease, it: Append, memo: Memo) -> Appended:
     if row.inbox_last <= it.inbox_seen and not it.waits and not it.children:
         return NOTHING_NEW
     return Appended(tuple(map(item_in, db.execute(SQL.inbox, (row.id, it.inbox_seen)))))
+
+
+def _still_held(db: Sql, lease: Lease, memo: Memo) -> Row | None:
+    """The row of a run taken lately, of which only what changes is read; None: look again, and say what is wrong."""
+    row = memo.row(lease.run)
+    found = None if row is None else db.execute(SQL.held_still, (row.no, lease.run)).fetchone()
+    if row is None or found is None:
+        return None
+    (row.status, row.reason, row.started, row.wake_at, row.inbox_last, row.inbox_seen, row.worker, row.epoch,
+     row.lease_until, row.lines) = found  # fmt: skip
+    return row if row.epoch == lease.epoch and row.worker == lease.worker else None
 
 
 def _held(db: Sql, lease: Lease) -> Row:

@@ -51,6 +51,11 @@ SELECT partition, "offset", log_time, data FROM run_event JOIN event ON id = eve
 -- name: held
 SELECT {row}, (SELECT max(seq) FROM journal WHERE journal.run = run.no) FROM run WHERE id = ?;
 
+-- name: held_still
+SELECT status, reason, started, wake_at, inbox_last, inbox_seen, worker, epoch, lease_until,
+  (SELECT max(seq) FROM journal WHERE journal.run = run.no)
+FROM run WHERE no = ? AND id = ? AND ended IS NULL;
+
 -- name: insert_line
 INSERT INTO journal (run, seq, data) VALUES (?, ?, ?);
 
