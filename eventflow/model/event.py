@@ -89,9 +89,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     def encode(self) -> bytes:
         """The event as one line of CloudEvents JSON, the form it has on the log."""
         fields: dict[str, Any] = {"specversion": "1.0", "id": self.id, "source": self.source, "type": self.type}
-        fields["time"] = format_time(self.time)
-        optional = {"subject": self.subject, "kind": self.kind, "body": self.body}
-        fields |= {name: value for name, value in optional.items() if value is not None}
+        fields["time"] = self.time if self.time.tzinfo is UTC else self.time.astimezone(UTC)
+        if self.subject is not None:
+            fields["subject"] = self.subject
+        if self.kind is not None:
+            fields["kind"] = self.kind
+        if self.body is not None:
+            fields["body"] = self.body
         fields |= self.extensions
         if isinstance(self.data, bytes):
             fields["data_base64"] = self.data
@@ -140,7 +144,8 @@ def format_time(time: datetime) -> str:
 
 def from_micros(micros: Micros) -> datetime:
     """An aware `datetime` in UTC from microseconds since the epoch, exactly."""
-    return _EPOCH + timedelta(microseconds=micros)
+    days, rest = divmod(micros, 86_400_000_000)  # a large number of microseconds takes timedelta twice as long
+    return _EPOCH + timedelta(days, 0, rest)
 
 
 def to_micros(time: datetime) -> Micros:
