@@ -97,10 +97,10 @@ def _call(turn: Turn, scope: Scope, node: Node, n: int, rep: int, rendered: Any)
     turn.write(
         Tried(at=turn.now, path=path, visit=number, n=n, rep=rep, uses=do.uses, safe=safe, input=kept)
     )  # fmt: skip
+    molds = (turn.plan.mold(do.with_, secrets=True), turn.plan.mold(do.env, secrets=True))
     call = Call(
         path=path, visit=number, n=n, rep=rep, uses=do.uses, step=node.name, timeout=node.step.timeout, inputs=rendered,
-        env=env, molds=(turn.plan.mold(do.with_, secrets=True), turn.plan.mold(do.env, secrets=True)),
-        names=turn.names(scope),
+        env=env, molds=molds, names=turn.names(scope) if molds[0].late or molds[1].late else None,
     )  # fmt: skip
     turn.begun.add(call.id)
     turn.progress.calls.append(call)

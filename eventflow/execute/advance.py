@@ -137,7 +137,7 @@ def _settle(turn: Turn, *, admitted: bool, rest: bool) -> None:
         progress.status, progress.reason = course.finished.status, course.finished.reason
         progress.outputs, progress.wake_at = course.finished.outputs, None
         return
-    busy = any(visit.call and turn.is_alive(visit) for visit in course.open.values())
+    busy = bool(progress.calls) or any(visit.call and turn.is_alive(visit) for visit in course.open.values())
     if course.paused:
         progress.wake_at = None
         progress.status = "running" if busy else "paused"

@@ -125,7 +125,7 @@ class Calls:
     def _inputs(self, action: Action, call: Call) -> tuple[Any, dict[str, str]]:
         """What the call gets: secrets put in, checked by the action's own model."""
         inputs, env = call.inputs, call.env
-        if call.molds[0].late or call.molds[1].late:
+        if call.names is not None:
             secrets = {}
             for name in sorted(call.molds[0].secrets() | call.molds[1].secrets()):
                 secrets[name] = self._resolve(name)

@@ -7,7 +7,7 @@ course is folded again from what is durable; calls that came back are kept until
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from structlog import get_logger
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from eventflow.model.event import Micros
     from eventflow.model.journal import Entry
     from eventflow.model.run import InboxItem, Status
-    from eventflow.plugin.store import Claim
+    from eventflow.plugin.store import Appended, Claim
 
 log = get_logger("eventflow.execute")
 
@@ -40,6 +40,8 @@ LOOK: Final[Micros] = 250_000
 """How often the inbox of a run in hand is looked at, at most."""
 PATIENCE: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between tries while the disk has no room."""
+NOT_ASKED: Final = Frontier()
+"""For a turn in which nothing depends on how far the log has been read."""
 
 
 class Hand:
@@ -59,6 +61,8 @@ class Hand:
         self.looked = owner.now()
         self.look = False
         self.lost = False
+        self.tries = 0
+        """How often in a row the disk had no room."""
         self._stir = asyncio.Event()
 
     def stir(self, *, look: bool = False, named: bool = False) -> None:
@@ -94,7 +98,7 @@ class Hand:
         if self.look:
             await self._look()
         now = self.owner.now()
-        frontier = await self._frontier(now)
+        frontier = await self.owner.frontier() if self._is_due(now) else NOT_ASKED
         back = tuple(self.returned)  # with `live` at one moment; more may come back while this is being written
         progress = advance(
             self.course, self.given, now=now, frontier=frontier, returned=back,
@@ -134,7 +138,7 @@ class Hand:
         if not progress.entries and not leaves and changed is None:
             return None, False
         append = Append(
-            entries=tuple(encode(entry) for entry in progress.entries), status=changed, reason=progress.reason,
+            entries=tuple([encode(entry) for entry in progress.entries]), status=changed, reason=progress.reason,
             outputs=progress.outputs, at=now, wake_at=progress.wake_at, release=leaves, inbox_seen=progress.seen,
             decisive=progress.decisive, waits=tuple(progress.waits), withdraw=tuple(progress.withdraw),
             children=tuple(progress.children), outbox=tuple(progress.outbox),
@@ -144,12 +148,17 @@ class Hand:
     async def _write(self, append: Append, progress: Progress) -> bool:
         """Make a turn durable; false when it has to be decided again."""
         ports.failpoint("append.before")
-        try:
-            appended = await self._patiently(append)
-        except Unread:
-            await self._look(force=True)
-            return False
+        appended: Appended | None = None
+        while appended is None:
+            try:
+                appended = await self.owner.store.append(self.claim.lease, append)
+            except Unread:
+                await self._look(force=True)
+                return False
+            except (StorageFull, StorageBusy) as error:
+                await self._have_patience(error)
         ports.failpoint("append.after")
+        self.tries = 0
         self.entries += progress.entries
         self.status = append.status or self.status
         if append.status == "failed":
@@ -168,20 +177,15 @@ class Hand:
             error=f"{error.code}: {error.message}" if error is not None else "",
         )  # fmt: skip
 
-    async def _patiently(self, append: Append) -> Any:
-        """Append, however long the disk has no room: nothing was written, so the same again is right."""
-        tries = 0
-        while True:
-            try:
-                return await self.owner.store.append(self.claim.lease, append)
-            except (StorageFull, StorageBusy) as error:
-                pause = PATIENCE[min(tries, len(PATIENCE) - 1)]
-                if not tries:
-                    log.warning("cannot write; trying again", run=self.run.id, error=str(error))
-                tries += 1
-                await ports.sleep(pause)
-                if self.lost:
-                    raise Fenced from error
+    async def _have_patience(self, error: Exception) -> None:
+        """Wait until there may be room again: nothing was written, so the same again is right."""
+        pause = PATIENCE[min(self.tries, len(PATIENCE) - 1)]
+        if not self.tries:
+            log.warning("cannot write; trying again", run=self.run.id, error=str(error))
+        self.tries += 1
+        await ports.sleep(pause)
+        if self.lost:
+            raise Fenced from error
 
     def _fold(self) -> Course:
         course = Course(self.plan, self.run, self.claim.events, self.inbox.values())
@@ -222,13 +226,13 @@ class Hand:
 
     # --- waiting ---
 
-    async def _frontier(self, now: Micros) -> Frontier:
-        """How far the log has been read, where that decides something now."""
+    def _is_due(self, now: Micros) -> bool:
+        """Whether it decides something now how far the log has been read."""
         for visit in self.course.open.values():
             wait = visit.waiting
             if wait is not None and wait.deadline is not None and wait.kind != "child" and wait.deadline <= now:
-                return await self.owner.frontier()
-        return Frontier()
+                return True
+        return False
 
     async def _wait(self, wake_at: Micros | None, now: Micros) -> None:
         """Until something happens or the time has come."""

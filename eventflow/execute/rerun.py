@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def start_of(course: Course) -> str:
     """The step of the workflow's own list that a re-run begins at: the wanted one, or the one it lies in."""
     wanted = course.run.from_step
+    if not wanted:
+        return ""
     for step in course.plan.workflow.steps:
         if any(inner.name == wanted for inner in every((step,))):
             return step.name

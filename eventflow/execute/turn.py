@@ -65,7 +65,10 @@ class Given(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """An outside call to be made once its entry is durable. `inputs` still lacks secrets; `fill` puts them in."""
+    """An outside call to be made once its entry is durable.
+
+    `inputs` and `env` still lack secrets; `fill` of the `molds` puts them in; `names` is None without any.
+    """
 
     path: str
     visit: int
@@ -77,7 +80,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     inputs: Any
     env: Any
     molds: tuple[Mold, Mold]
-    names: Names
+    names: Names | None
 
     @property
     def id(self) -> CallId:
