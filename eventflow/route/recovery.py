@@ -60,8 +60,8 @@ async def recover(
 ) -> Held:
     """The partition with the memory of its position; the subscription stands there.
 
-    Raises `PartitionHalted`, `Fenced` when it was taken from us meanwhile, and `Spoiled` for a detector that is to be
-    `guarded`.
+    Raises `PartitionHalted`, `Fenced` when it was taken from us meanwhile, `NotFound` when its catalogue is gone, and
+    `Spoiled` for a detector that is to be `guarded`.
     """
     recalled = await _verified(bus, recalled, partition)
     front = await front_of(recalled.catalogue)

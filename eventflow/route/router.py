@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from eventflow import ports
-from eventflow.errors import Fenced, Outdated, PartitionHalted
+from eventflow.errors import Fenced, NotFound, Outdated, PartitionHalted
 from eventflow.model.record import CONTROL
 from eventflow.route import readings
 from eventflow.route.careful import TRIES, Marks
@@ -282,6 +282,10 @@ class Router:
             await self._standing.leave(partition, str(error), recalled.last)
             return
         except Fenced:
+            return
+        except NotFound:  # its catalogue; the store keeps one for as long as a partition decides by it
+            if (await self._store.recall(partition)).last == recalled.last:
+                raise
             return
         except Spoiled as error:
             await self._spoiled(partition, error)

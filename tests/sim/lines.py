@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from group import Member
 
 from eventflow.errors import StorageBusy, StorageFull, StorageLost
+from eventflow.model.workflow import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,6 +53,8 @@ class Line:
         await self._travel()
         if name == "commit":
             world.commits.setdefault(args[0].partition, {})[args[0].id] = args[0]
+        if name == "activate":
+            method = partial(self._activate, method)
         if name in WRITES and world.hits(world.faults.refuse):
             world.causes.append((world.boot(), self._node.name, f"refused {name}"))
             raise StorageFull("no room, says the simulation") if world.chance.random() < 0.5 else StorageBusy("locked")
@@ -64,6 +67,13 @@ class Line:
         if self._far and name in UNCLEAR and world.hits(world.faults.cut):
             raise ConnectionError("the answer got lost, says the simulation")
         return result
+
+    async def _activate(self, method: Callable[..., Any], documents: dict[str, bytes], at: int) -> int:
+        """Remember what comes into force, also when nobody lives to hear its number."""
+        number: int = await method(documents, at)
+        files = {id_: decode(document) for id_, document in documents.items()}
+        self._world.catalogues.setdefault(number, files)
+        return number
 
     async def _lose(self, method: Callable[..., Any], *args: Any, **named: Any) -> None:
         """The sync fails: it was written or not, and from now on nothing is taken any more."""

@@ -205,10 +205,8 @@ class Node:
 
     async def _activate(self) -> None:
         """Bring the files' catalogue into force, as the house does at its start and at a reload."""
-        files = dict(self.files)
-        documents = {id_: encode(workflow) for id_, workflow in sorted(files.items())}
-        number = await self.store.activate(documents, self.bus.now())
-        self.world.catalogues.setdefault(number, files)
+        documents = {id_: encode(workflow) for id_, workflow in sorted(self.files.items())}
+        await self.store.activate(documents, self.bus.now())
 
     async def drain(self) -> None:
         """SIGTERM: finish what is in hand and end."""
