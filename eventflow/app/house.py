@@ -2,7 +2,7 @@
 
 `Eventflow` builds the house from settings, opens it from the bottom up and closes it from the door down:
 
-    open   data directory → bus → store → catalogue → executor → router → outbox → doors → addresses.json
+    open   data directory → store → bus → catalogue → executor → router → outbox → doors → addresses.json
     close  doors (nothing new comes in) → router (decides what is there) → executor (lets calls end) → store → bus
 
 It never touches signals, the root logger or the loop policy, so it can live inside another program.
@@ -21,7 +21,7 @@ from eventflow.app import fit
 from eventflow.app.actions import Actions
 from eventflow.app.doors import Doors
 from eventflow.app.partitions import Partitions
-from eventflow.app.rooms import build_bus, build_store, make_private
+from eventflow.app.rooms import build_bus, build_store, bus_name, make_private
 from eventflow.app.why import Why
 from eventflow.app.workflows import Workflows
 from eventflow.buses.kafka import KafkaBus
@@ -126,8 +126,11 @@ class Eventflow:
         make_private(Path(self.settings.data_dir))
         self._hold.take()
         try:
-            await self.bus.open()
             await self.store.open()
+            if await self.store.partitions():  # in use: refused before topics are made for a bus that is not its own
+                await self._fix_bus()
+            await self.bus.open()
+            await self._fix_bus()
             await self._fix_partitions()
             await self._give_key()
             if isinstance(self.bus, MemoryBus):
@@ -190,6 +193,17 @@ class Eventflow:
             self.failure = error
             log.error("app.failed", room=name, error=str(error), exc_info=None if _known(error) else error)
         self.ended.set()
+
+    async def _fix_bus(self) -> None:
+        """A store belongs to the bus it was decided from: its positions mean nothing on another one."""
+        now = bus_name(self.settings)
+        fixed = await self.store.setting("bus", now)
+        if fixed != now:
+            raise SettingsError(
+                f"{self.settings.near('bus.url')}: bus.url: {self.settings.data_dir} was made with the bus {fixed} and "
+                f"the settings say {now}, where its positions mean nothing and events that are not decided yet would "
+                f"be left behind: set bus.url back, or, once nothing is open or undecided there, choose a new data_dir"
+            )
 
     async def _fix_partitions(self) -> None:
         """N is what it was at the first start (W1); then it must be what the bus has."""

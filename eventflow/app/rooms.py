@@ -54,6 +54,13 @@ def build_bus(settings: Settings) -> Bus:
     return KafkaBus(connection, wanted, shared=shared, codec=SealedCodec())
 
 
+def bus_name(settings: Settings) -> str:
+    """Which log it is, however it is reached: brokers may move, the topic is the same."""
+    if settings.bus.type == "kafka":
+        return f"kafka://…/{settings.bus.topic_name}"
+    return settings.bus.url
+
+
 def kafka_of(settings: Settings) -> tuple[Connection, Wanted]:
     """How the Kafka of the bus is reached, and its topics. Raises `SettingsError` for a secret that is not there."""
     from eventflow.kafka.connection import Connection, Sasl, Tls
