@@ -33,6 +33,8 @@ HALTED = "eventflow.partition.halted"
 LOSS_ACCEPTED = "eventflow.partition.loss_accepted"
 """A person has let a partition go on without what its log has lost (`model.loss.LossAccepted`)."""
 ADDED = "eventflow.partition.added"
+DEAD_LETTERS_LIMIT = "eventflow.dead_letters.limit"
+"""From now on dead letters of a trigger, or of records as a whole, are counted and not kept (`DeadLettersLimit`)."""
 REFUSED = "eventflow.source.refused"
 """A message that a source fetched and that is no event: it becomes a dead letter, and the source goes on."""
 
@@ -63,6 +65,14 @@ class Forward(msgspec.Struct, frozen=True, omit_defaults=True):
     def log(self) -> str:
         """The name of the log that `offset` is of."""
         return f"{self.partition}.{self.era}" if self.era else str(self.partition)
+
+
+class DeadLettersLimit(msgspec.Struct, frozen=True):
+    """The body of `eventflow.dead_letters.limit`: whose letters (both empty: records as a whole), and the bound."""
+
+    workflow: str
+    trigger: str
+    limit: int
 
 
 class Start(msgspec.Struct, frozen=True):

@@ -82,3 +82,18 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str = ""
     error: str = ""
     data: bytes = b""
+    always: bool = False
+    """Kept however many there are: what a person has decided. Not part of what is kept."""
+
+
+class DeadCount(msgspec.Struct, frozen=True):
+    """Dead letters that were counted and not kept, of one trigger or (`workflow` empty) of records as a whole.
+
+    `first` and `last` are the log times of the first and last one.
+    """
+
+    workflow: str
+    trigger: str
+    count: int
+    first: Micros
+    last: Micros

@@ -7,7 +7,7 @@ store asks no clock. Raises `StorageFull`/`StorageBusy` (nothing written), `Stor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from eventflow.model.commit import Commit, Recalled
-    from eventflow.model.outcome import DeadLetter, Outcome
+    from eventflow.model.outcome import DeadCount, DeadLetter, Outcome
     from eventflow.model.record import Ref
 
 
@@ -30,6 +30,10 @@ class Admitted(msgspec.Struct, frozen=True):
 
     runs: dict[str, str]
     late: int = 0
+
+
+DEAD_LETTERS: Final = 1000
+"""So many dead letters a store keeps of one trigger, and of records as a whole, unless it is told otherwise."""
 
 
 class Ledger(Protocol):
@@ -50,7 +54,9 @@ class Ledger(Protocol):
         next number of its workflow and of its group; `single` and `restart` look at the open runs of the group; a
         suppressed run is written with status, reason and end, its `run_event` in the outbox and, with a parent, a
         `child` item in the parent's inbox. Deliveries become inbox items once per (identity, run), of open runs only.
-        Arrivals are kept, and become inbox items of the runs that wait for them.
+        Arrivals are kept, and become inbox items of the runs that wait for them. Dead letters are kept up to a bound
+        for each trigger and for records as a whole, the first ones; those beyond are counted (`dead_beyond`), and the
+        first of them puts `eventflow.dead_letters.limit` into the outbox.
         """
         ...
 
@@ -253,6 +259,10 @@ class History(Protocol):
 
     async def dead(self, limit: int, after: str | None = None) -> list[tuple[str, DeadLetter]]:
         """Dead letters with their ids, newest first."""
+        ...
+
+    async def dead_beyond(self) -> list[DeadCount]:
+        """How many dead letters were counted and not kept, by trigger (see `Ledger.commit`)."""
         ...
 
     async def counts(self) -> dict[tuple[str, str], int]:

@@ -119,7 +119,7 @@ def accepted(
         to=loss.to.offset, by=by, at=wall, sentence=sentence, comment=comment,
     )  # fmt: skip
     event = engine_record(LOSS_ACCEPTED, id_, wall, said)
-    letter = DeadLetter(ref=Ref(loss.partition, loss.position), log_time=now, error=sentence, data=event)
+    letter = DeadLetter(ref=Ref(loss.partition, loss.position), log_time=now, error=sentence, data=event, always=True)
     return Commit(
         id=id_, follows=loss.last, partition=loss.partition, position=loss.to, log_time=recalled.log_time,
         waits=waits, checkpoint=Checkpoint(slots, recalled.catalogue), outbox=(event,), dead=(letter,),

@@ -9,7 +9,7 @@ from eventflow.model.commit import Recalled
 from eventflow.model.record import Position
 from eventflow.model.workflow import definition_hash
 from eventflow.plugin.store import Admitted
-from eventflow.stores.sqlite import admission, inbox
+from eventflow.stores.sqlite import admission, dead, inbox
 from eventflow.stores.sqlite.rows import exactly, to_json
 from eventflow.stores.sqlite.statements import load
 
@@ -42,7 +42,7 @@ def recall(db: Sql, partition: int) -> Recalled:
     )
 
 
-def commit(db: Sql, it: Commit, memo: Memo) -> Admitted:
+def commit(db: Sql, it: Commit, memo: Memo, dead_letters: int) -> Admitted:
     """See `Ledger.commit`. The fence is looked at before anything is written."""
     found = db.execute(SQL.last, (it.partition,)).fetchone()
     last = "" if found is None else found[0]
@@ -64,7 +64,7 @@ def commit(db: Sql, it: Commit, memo: Memo) -> Admitted:
     _advance(db, it, first=found is None)
     if it.checkpoint is not None:
         _checkpoint(db, it.partition, it.checkpoint)
-    return _effects(db, it, memo)
+    return _effects(db, it, memo, dead_letters)
 
 
 def _again(db: Sql, it: Commit) -> Admitted:
@@ -97,7 +97,7 @@ def _checkpoint(db: Sql, partition: int, it: Checkpoint) -> None:
         db.executemany(SQL.drop_slot, gone)
 
 
-def _effects(db: Sql, it: Commit, memo: Memo) -> Admitted:
+def _effects(db: Sql, it: Commit, memo: Memo, dead_letters: int) -> Admitted:
     runs: dict[str, str] = {}
     late = 0
     for firing in it.firings:
@@ -117,10 +117,8 @@ def _effects(db: Sql, it: Commit, memo: Memo) -> Admitted:
     for outcome in it.outcomes:
         ref = outcome.ref
         db.execute(SQL.insert_outcome, (ref.partition, ref.offset, outcome.log_time, to_json(outcome)))
-    for dead in it.dead:
-        ref = dead.ref
-        what = (dead.workflow, dead.trigger, dead.error, dead.data)
-        db.execute(SQL.insert_dead, (ref.partition, ref.offset, dead.log_time, *what))
+    for event in dead.bury(db, it, dead_letters):
+        db.execute(SQL.insert_outbox, (event,))
     return Admitted(runs, late)
 
 

@@ -39,7 +39,8 @@ def prune(db: Sql, runs_before: Micros, now: Micros, memo: Memo) -> int:
     removed += _many(db, SQL.forget_ids, now - KEEP_IDS)
     for statement in (SQL.delete_strays, SQL.delete_outcomes, SQL.delete_dead):
         removed += _many(db, statement, runs_before)
-    removed += _arrivals(db, now)
+    db.execute(SQL.forget_beyond, (runs_before,))
+    removed += db.changes() + _arrivals(db, now)
     # Catalogues go below the lowest one in force only: a router may just be taking over one that is not the newest.
     for statement in (SQL.delete_entries, SQL.delete_catalogues, SQL.delete_definitions):
         db.execute(statement)

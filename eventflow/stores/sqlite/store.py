@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from eventflow.disk import Database, Hold, Writer, read_migrations
 from eventflow.disk.copying import copy_database
 from eventflow.disk.faults import translated
-from eventflow.stores.sqlite import history, journal, ledger, retention
+from eventflow.plugin.store import DEAD_LETTERS
+from eventflow.stores.sqlite import dead, history, journal, ledger, retention
 from eventflow.stores.sqlite.memo import Memo
 from eventflow.stores.sqlite.statements import folder
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from eventflow.model.commit import Commit, Recalled
     from eventflow.model.event import Micros
-    from eventflow.model.outcome import DeadLetter, Outcome
+    from eventflow.model.outcome import DeadCount, DeadLetter, Outcome
     from eventflow.model.record import Ref
     from eventflow.model.run import EventCopy, InboxItem, Run
     from eventflow.plugin.store import Admitted, Append, Appended, Claim, JournalLine, Lease, OpenWait
@@ -40,8 +41,9 @@ class SqliteStore:
 
     name = "sqlite"
 
-    def __init__(self, path: Path) -> None:
-        """Only remember the file's path; `open` does it."""
+    def __init__(self, path: Path, *, dead_letters: int = DEAD_LETTERS) -> None:
+        """Only remember the file's path; `open` does it. `dead_letters` bounds them for one trigger; see `dead`."""
+        self._dead_letters = dead_letters
         self._database = Database(path, read_migrations(folder()), failpoint="commit")
         self._hold = Hold(path.parent, f"{path.name}.lock")
         self._writer = Writer(self._database)
@@ -87,7 +89,7 @@ class SqliteStore:
 
     async def commit(self, commit: Commit) -> Admitted:
         """See `Ledger.commit`."""
-        return await self._writer.run(partial(ledger.commit, self._db, commit, self._memo))
+        return await self._writer.run(partial(ledger.commit, self._db, commit, self._memo, self._dead_letters))
 
     async def partitions(self) -> Mapping[int, tuple[int, int, Micros]]:
         """See `Ledger.partitions`."""
@@ -200,6 +202,10 @@ class SqliteStore:
     async def dead(self, limit: int, after: str | None = None) -> list[tuple[str, DeadLetter]]:
         """See `History.dead`."""
         return self._read(lambda db: history.dead(db, limit, after))
+
+    async def dead_beyond(self) -> list[DeadCount]:
+        """See `History.dead_beyond`."""
+        return self._read(dead.beyond)
 
     async def counts(self) -> dict[tuple[str, str], int]:
         """See `History.counts`."""

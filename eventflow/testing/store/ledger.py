@@ -9,11 +9,13 @@ import pytest
 
 from eventflow.errors import Fenced, NotFound, Outdated
 from eventflow.model.commit import Checkpoint
-from eventflow.model.outcome import DeadLetter, Outcome
+from eventflow.model.control import DEAD_LETTERS_LIMIT
+from eventflow.model.event import decode as decode_event
+from eventflow.model.outcome import DeadCount, DeadLetter, Outcome
 from eventflow.model.record import CONTROL, Position, Ref
 from eventflow.model.run import Parent, Wait
 from eventflow.model.workflow import Concurrency, Workflow, encode
-from eventflow.plugin.store import Append
+from eventflow.plugin.store import DEAD_LETTERS, Append
 from eventflow.testing.store.house import (
     DAY,
     DEFINITIONS,
@@ -142,6 +144,42 @@ class LedgerTests(StoreSuite):
             assert [letter for _, letter in rest] == [dead[2], dead[1], dead[0]]
             with pytest.raises(NotFound):
                 await house.store.dead(10, after="nonsense")
+
+    async def test_dead_letters_beyond_the_bound_are_counted_and_told_once(self, tmp_path: Path) -> None:
+        flood = [DeadLetter(ref=Ref(0, n), log_time=T0 + n, error=f"e{n}") for n in range(DEAD_LETTERS + 60)]
+        mine = DeadLetter(ref=Ref(0, 9), log_time=T0, workflow="team/build", trigger="on", error="mine", data=b"{}")
+        lost = DeadLetter(ref=Ref(0, 10), log_time=T0, error="lost", data=b"{}", always=True)
+        async with self.house(tmp_path) as house:
+            for start in range(0, len(flood), 265):
+                await house.commit(dead=tuple(flood[start : start + 265]))
+            await house.commit(dead=(mine, flood[0], lost))
+            await house.commit(dead=(mine,))
+            kept = [letter for _, letter in await house.store.dead(2 * DEAD_LETTERS)]
+            assert [letter.error for letter in kept[:3]] == ["mine", "lost", "mine"]
+            assert kept[3:] == flood[DEAD_LETTERS - 1 :: -1]
+            assert await house.store.dead_beyond() == [DeadCount("", "", 61, T0 + DEAD_LETTERS, T0 + len(flood) - 1)]
+            told = [decode_event(data) for _, data in await house.store.outbox(10)]
+            assert [(one.type, one.data["limit"]) for one in told] == [(DEAD_LETTERS_LIMIT, DEAD_LETTERS)]
+
+    async def test_a_dead_letter_does_not_copy_a_large_record(self, tmp_path: Path) -> None:
+        async with self.house(tmp_path) as house:
+            letters = [DeadLetter(ref=Ref(0, n), log_time=T0, error="no event", data=b"x" * (n << 16)) for n in (1, 2)]
+            await house.commit(dead=tuple(letters))
+            [(_, large), (_, small)] = await house.store.dead(2)
+            assert small == letters[0]
+            assert (large.data, large.error) == (b"", "no event (its 131,072 bytes are in the log only)")
+
+    async def test_retention_makes_room_for_dead_letters(self, tmp_path: Path) -> None:
+        flood = tuple(DeadLetter(ref=Ref(0, n), log_time=T0) for n in range(DEAD_LETTERS + 1))
+        later = DeadLetter(ref=Ref(0, 5), log_time=T0 + DAY)
+        async with self.house(tmp_path) as house:
+            await house.commit(dead=flood)
+            await house.store.prune(T0 + 1, house.now)
+            assert await house.store.dead_beyond() == []
+            await house.commit(dead=(later,))
+            assert [letter for _, letter in await house.store.dead(5)] == [later]
+            await house.commit(dead=flood)
+            assert len(await house.store.outbox(10)) == 2, "what begins anew is told anew"
 
     async def test_a_commit_without_the_waits_that_another_partition_has_taken_over_is_outdated(
         self, tmp_path: Path
@@ -290,7 +328,7 @@ class LedgerTests(StoreSuite):
 
     async def test_retention_takes_all_there_is_in_one_call(self, tmp_path: Path) -> None:
         async with self.house(tmp_path) as house:
-            letters = tuple(DeadLetter(ref=Ref(0, n), log_time=T0) for n in range(1300))
+            letters = tuple(DeadLetter(ref=Ref(0, n), log_time=T0, workflow=f"w{n % 2}") for n in range(1300))
             await house.commit(firings=tuple(firing(f"run_{n}", shadow=True) for n in range(1300)), dead=letters)
             assert await house.store.prune(house.now + 1, house.now) == 2600
             assert await house.store.runs(10) == []

@@ -21,6 +21,9 @@ SCANS = {
     ("history", "tally"): "one row for each workflow and status",
     ("history", "count_open"): "an index of open runs, for people",
     ("retention", "arrival_definitions"): "an index, at retention",
+    ("dead", "kept"): "at most as many rows as are kept in all, where there is a dead letter to write",
+    ("dead", "beyond"): "one row for each trigger that had too many, for people",
+    ("retention", "forget_beyond"): "one row for each trigger that had too many, at retention",
     ("retention", "delete_definitions"): "definitions and an index of runs, at retention",
 }
 """Statements that may read a table or an index from one end, and why that is short or seldom."""

@@ -34,9 +34,6 @@ DELETE FROM memory WHERE partition = ? AND slot = ?;
 -- name: insert_outcome
 INSERT INTO outcome (partition, "offset", log_time, data) VALUES (?, ?, ?, ?);
 
--- name: insert_dead
-INSERT INTO dead_letter (partition, "offset", log_time, workflow, trigger, error, data) VALUES (?, ?, ?, ?, ?, ?, ?);
-
 -- name: partitions
 SELECT partition, position, memory_at, log_time FROM partition;
 

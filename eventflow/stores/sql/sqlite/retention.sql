@@ -42,6 +42,9 @@ DELETE FROM outcome WHERE id IN (SELECT id FROM outcome WHERE log_time < ? LIMIT
 -- name: delete_dead
 DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE log_time < ? LIMIT ?);
 
+-- name: forget_beyond
+DELETE FROM dead_beyond WHERE last < ?;
+
 -- name: arrival_definitions
 SELECT definition, min(log_time) FROM arrival GROUP BY definition;
 
