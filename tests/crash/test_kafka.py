@@ -76,12 +76,15 @@ async def test_many_rounds_of_kill(tmp_path, kafka, topic):
 
 
 async def broken_brokers(tmp_path, cluster, topic, rounds, seed):
-    """The broker is killed and comes back, or is frozen and wakes, for seconds; the house is left alone."""
-    node, done = cluster.nodes[0], []
+    """A broker is killed and comes back, or is frozen and wakes, for seconds; the house is left alone.
+
+    Of several it is never the first, which holds the only controller.
+    """
+    nodes, done = cluster.nodes[1:] or cluster.nodes, []
     async with Storm(tmp_path, cluster.bootstrap, topic, seed) as storm:
         for number in range(rounds):
             await asyncio.sleep(0.3 + storm.rng.random() * 1.5)
-            away = storm.rng.choice([0.2, 1.0, 3.0, 7.0])
+            away, node = storm.rng.choice([0.2, 1.0, 3.0, 7.0]), storm.rng.choice(nodes)
             if number % 2:
                 node.freeze()
                 await asyncio.sleep(away)
@@ -109,6 +112,14 @@ async def test_a_broker_that_breaks(tmp_path, own_kafka, topic):
 async def test_a_broker_that_breaks_again_and_again(tmp_path, own_kafka, topic):
     cluster = await asyncio.to_thread(own_kafka)
     say(await broken_brokers(tmp_path, cluster, topic, rounds=20, seed=4))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+async def test_a_cluster_whose_brokers_break_again_and_again(tmp_path, own_kafka, topic):
+    """Leaders move: all is on three brokers, and two must have it."""
+    cluster = await asyncio.to_thread(own_kafka, brokers=3, replication=3, min_insync=2)
+    say(await broken_brokers(tmp_path, cluster, topic, rounds=20, seed=6))
 
 
 async def away(tmp_path, cluster, topic, seconds, *, clean):
