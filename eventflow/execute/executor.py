@@ -116,8 +116,9 @@ class Executor:
         for run in runs:
             if run in self._hands:
                 self._hands[run].stir(named=True)
+        now = self.now()
         for hand in self._hands.values():
-            hand.stir(look=True)
+            hand.look_soon(now)
 
     async def drain(self, seconds: float) -> None:
         """Claim nothing more, let calls end for so long, then cancel them and give every run back."""
@@ -227,8 +228,9 @@ class Executor:
             until = self.now() + self._lease
             for lease in await _patiently(lambda: self.store.renew(list(hands), until)):  # noqa: B023 - awaited here
                 hands[lease].drop()
+            now = self.now()
             for hand in self._hands.values():
-                hand.stir(look=True)
+                hand.look_soon(now)
 
     async def frontier(self) -> Frontier:
         """How far the log has been read, as fresh as a timeout needs it."""

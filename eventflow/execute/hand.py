@@ -64,17 +64,30 @@ class Hand:
         self.tries = 0
         """How often in a row the disk had no room."""
         self._stir = asyncio.Event()
+        self._rests = False
+        self._look_timer: asyncio.TimerHandle | None = None
 
-    def stir(self, *, look: bool = False, named: bool = False) -> None:
-        """Something may have changed; `look`: perhaps in the inbox; `named`: in this run's, so look at once."""
-        self.look = self.look or look or named
+    def stir(self, *, named: bool = False) -> None:
+        """Something may have changed; `named`: in this run's inbox, so look at once."""
         if named:
-            self.looked = 0
+            self.look, self.looked = True, 0
         self._stir.set()
+
+    def look_soon(self, now: Micros) -> None:
+        """Somebody's inbox may have something: a run at rest is woken for that now and then, not each time."""
+        if self.look:
+            return
+        self.look = True
+        if self._rests and now < self.looked + LOOK:
+            self._look_timer = ports.later((self.looked + LOOK - now) / ports.SECOND, self._stir.set)
+        else:
+            self._stir.set()
 
     def drop(self) -> None:
         """The lease is gone: whoever has it now goes on, and here nothing is done any more."""
         self.lost = True
+        if self._look_timer is not None:
+            self._look_timer.cancel()
         for live in self.live.values():
             live.drop()
         self.live = {}
@@ -241,9 +254,11 @@ class Hand:
             wake_at = min(wake_at or self.looked + LOOK, self.looked + LOOK)
         if wake_at is not None:
             timer = ports.later(max(0, wake_at - now) / ports.SECOND, self._stir.set)
+        self._rests = True
         try:
             await self._stir.wait()
         finally:
+            self._rests = False
             if timer is not None:
                 timer.cancel()
         self._stir.clear()

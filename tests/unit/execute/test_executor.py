@@ -10,6 +10,7 @@ import pytest
 from eventflow import ports
 from eventflow.errors import ActionError, StorageFull, StorageLost
 from eventflow.execute.live import Live
+from eventflow.model.commit import Delivery
 from eventflow.model.journal import Ended, Tried, Waited
 from tests.unit.execute.house import (
     House,
@@ -154,6 +155,31 @@ async def test_a_cancel_reaches_a_run_in_hand(tmp_path):
         ended = await house.until(run)
         assert (ended.status, ended.reason) == ("cancelled", "by_person")
         await house.once(lambda: house.tools["t.a"].cancelled)
+
+
+async def test_news_of_others_do_not_wake_every_run_in_hand_each_time(tmp_path):
+    asked = []
+
+    def now():
+        asked.append(1)
+        return ports.wall()
+
+    async with House(tmp_path, a=for_ever) as house:
+        await house.know("concurrency: {max: 20}\n" + ONE)
+        house.start(now=now)
+        runs = await house.fire(20)
+        await house.once(lambda: len(house.tools["t.a"].attempts) == 20)
+        asked.clear()
+        for _ in range(100):
+            house.executor.wake()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert len(asked) < 1000  # every run asks the time when it is woken
+        payload = {"by": "", "comment": "", "mode": "", "reason": "by_event"}
+        told = Delivery(kind="cancel", identity="all", log_time=ports.wall(), workflow="test/one", payload=payload)
+        await house.commit(deliveries=(told,))
+        for run in runs:
+            assert (await house.until(run)).status == "cancelled"
 
 
 async def test_restart_breaks_off_the_older_run(tmp_path):
