@@ -122,6 +122,32 @@ async def test_a_cluster_whose_brokers_break_again_and_again(tmp_path, own_kafka
     say(await broken_brokers(tmp_path, cluster, topic, rounds=20, seed=6))
 
 
+async def both_killed(tmp_path, cluster, topic, rounds, seed):
+    """Everything is killed, in any order, and comes back at once."""
+    node = cluster.nodes[0]
+    async with Storm(tmp_path, cluster.bootstrap, topic, seed) as storm:
+        for _ in range(rounds):
+            await asyncio.sleep(0.5 + storm.rng.random())
+            ends = [storm.house.kill(), asyncio.to_thread(node.kill)]
+            storm.rng.shuffle(ends)
+            for end in ends:
+                await end
+                await asyncio.sleep(storm.rng.random() * 0.3)
+            await asyncio.gather(storm.house.start(), asyncio.to_thread(node.restart))
+        return await storm.ended() | {"rounds": rounds}
+
+
+@pytest.mark.timeout(180)
+async def test_both_are_killed(tmp_path, own_kafka, topic):
+    say(await both_killed(tmp_path, await asyncio.to_thread(own_kafka), topic, rounds=2, seed=7))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+async def test_both_are_killed_again_and_again(tmp_path, own_kafka, topic):
+    say(await both_killed(tmp_path, await asyncio.to_thread(own_kafka), topic, rounds=20, seed=8))
+
+
 async def away(tmp_path, cluster, topic, seconds, *, clean):
     """The broker is away for so long; what the door says meanwhile, and how long it takes after it is back."""
     node, answers = cluster.nodes[0], {}
