@@ -7,7 +7,8 @@ what is committed to Kafka is a hint for lag dashboards. How Kafka itself is spo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import contextlib
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -18,6 +19,7 @@ from eventflow.kafka.clock import BrokerClock
 from eventflow.kafka.connection import reach_patiently
 from eventflow.kafka.lookup import Lookup
 from eventflow.kafka.membership import Alone, Member
+from eventflow.kafka.presence import Presence
 from eventflow.kafka.publisher import Publisher
 from eventflow.kafka.reader import Reader
 from eventflow.kafka.records import Plain
@@ -37,9 +39,6 @@ if TYPE_CHECKING:
     from eventflow.plugin.bus import Subscription
 
 log = structlog.get_logger("eventflow.kafka")
-
-WATCH: Final = 5.0
-"""Seconds between two looks at how many partitions there are, and two hints of how far we are."""
 
 
 class Measures:
@@ -83,6 +82,7 @@ class KafkaBus:
         self._topics: tuple[Topic, Topic] | None = None
         self._partitions_there = wanted.partitions
         self._clock = BrokerClock()
+        self._presence = Presence()
         self._readers: dict[Reader, str] = {}
         self._memberships: dict[str, Membership] = {}
         self._tasks = ports.Tasks()
@@ -126,8 +126,8 @@ class KafkaBus:
 
     @property
     def full(self) -> str:
-        """Why events from outside are refused now; empty while they are not."""
-        return self._publisher.away
+        """Why events from outside are refused now, or the next one would be; empty while that is not known."""
+        return self._publisher.away or self._presence.away
 
     def now(self) -> Micros:
         """The log clock: the broker's, as far as it shows."""
@@ -151,7 +151,7 @@ class KafkaBus:
         except BaseException:
             await self._let_go()
             raise
-        self._open = True
+        self._open, self._presence = True, Presence()
         self._tasks.spawn(self._watch(), "kafka.watch")
 
     async def close(self) -> None:
@@ -250,16 +250,23 @@ class KafkaBus:
         self.measures.rebalances += 1
 
     async def _watch(self) -> None:
-        """See partitions that somebody has added; tell Kafka's group how far we are, for lag dashboards."""
+        """See whether Kafka answers, also when nobody publishes, and partitions that somebody has added.
+
+        And tell Kafka's group how far we are, for lag dashboards; who may not do that does without.
+        """
         while True:
-            await ports.sleep(WATCH)
+            await ports.sleep(self._presence.pause)
             try:
                 self._found(await self._lookup.count(self._wanted.topic))
-                for group, membership in list(self._memberships.items()):
-                    if hints := membership.hints():
-                        await self._lookup.hint(self._group(group), hints)
-            except StorageError:
+                await self._lookup.bounds((CONTROL, *range(self.partitions)))  # the leader of each answers
+            except StorageError as error:
+                self._presence.failed(str(error))
                 continue
+            self._presence.answered()
+            for group, membership in list(self._memberships.items()):
+                if hints := membership.hints():
+                    with contextlib.suppress(StorageError):
+                        await self._lookup.hint(self._group(group), hints)
 
     def _found(self, partitions: int) -> None:
         """The topic has so many partitions now."""

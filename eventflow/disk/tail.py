@@ -123,11 +123,12 @@ class Tail:
         if position > bounds.end:
             raise PartitionHalted(
                 f"partition {name} is to be read from {position}, but its log ends at {bounds.end}: the log was "
-                "replaced or restored from an older backup; restore the store of the same time",
+                "replaced or restored from an older backup; restore the store of the same time, or see eventflow "
+                "partition list",
                 partition=partition,
             )
         raise PartitionHalted(
             f"partition {name} is to be read from {position}, but its log begins at {bounds.start}: "
-            f"{bounds.start - position} records are gone",
+            f"{bounds.start - position} records are gone; see eventflow partition list",
             partition=partition,
         )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from eventflow.kafka.membership import Membership
     from eventflow.kafka.records import Codec
     from eventflow.kafka.tails import Tails
+    from eventflow.model.event import Micros
     from eventflow.model.record import Record
 
 log = structlog.get_logger("eventflow.kafka")
@@ -32,6 +33,10 @@ FETCH: Final = 1 << 20
 GRACE: Final = 5.0
 """Seconds for which also a read that must not wait waits for records that are known to be there."""
 _SLICE: Final = 0.2
+_PAUSE: Final = 0.25
+"""Seconds after which is tried again what has just failed, whatever a read may wait: a refusal comes at once."""
+_TOLD: Final[Micros] = 10 * ports.SECOND
+"""So often is said that reading waits."""
 
 
 class Reader:
@@ -62,6 +67,7 @@ class Reader:
         self._marks: dict[int, bytes] = {}
         """What the last record was that was handed out, by partition."""
         self._troubles = 0
+        self._told: Micros = 0
         self._last = CONTROL
         self._consumer: Any = None
         self._closed = False
@@ -114,8 +120,7 @@ class Reader:
             self._follow()
             if known not in {0, self._epoch}:
                 return None  # whoever reads must see first that owners have changed
-            waited = (ports.boot() - began) / ports.SECOND
-            ready = await self._ready(max(wait - waited, 0.0))
+            ready = await self._ready()
             looked = [p for p in self.assigned if partitions is None or p in partitions] if ready else []
             if (batch := await self._next(limit, looked)) is not None:
                 self._membership.handed_out()
@@ -141,7 +146,7 @@ class Reader:
         self._marks.clear()
         self._stale = True
 
-    async def _ready(self, seconds: float) -> bool:
+    async def _ready(self) -> bool:
         """Whether the consumer reads what is assigned; tries to bring that about."""
         try:
             if self._consumer is None:
@@ -159,12 +164,18 @@ class Reader:
                 if epoch == self._epoch:
                     self._bounds |= found
         except StorageBusy as error:
-            log.warning("kafka.reading_waits", error=str(error))
-            await ports.sleep(min(0.5, seconds))
+            await self._wait(error)
             return False
         if self._stale and self._consumer is not None:
             self._tell()
         return not self._stale
+
+    async def _wait(self, error: Exception) -> None:
+        """Give it a moment before it is tried again, and say why now and then."""
+        if not self._told or ports.boot() - self._told >= _TOLD:
+            self._told = ports.boot()
+            log.warning("kafka.reading_waits", error=str(error) or type(error).__name__)
+        await ports.sleep(_PAUSE)
 
     def _tell(self) -> None:
         """Assign and seek, in one turn of the loop."""
@@ -242,7 +253,7 @@ class Reader:
                 self._halted.add(ref.partition)
                 raise PartitionHalted(
                     f"{name(ref.partition)}: record {ref.offset} is not the one that was read: the topic was made "
-                    f"anew, and {ref.offset + 1} records of the new log were not decided",
+                    f"anew, and {ref.offset + 1} records of the new log were not decided; see eventflow partition list",
                     partition=ref.partition,
                 )
         self._troubles = seen
@@ -289,8 +300,7 @@ class Reader:
             await self._out_of_range(partitions, error)
             return {}
         except KafkaError as error:
-            log.warning("kafka.reading_waits", error=str(error) or type(error).__name__)
-            await ports.sleep(min(0.5, max(seconds, 0.05)))
+            await self._wait(error)
             return {}
         if epoch != self._epoch or self._stale:
             return {}
@@ -345,9 +355,10 @@ def not_held(partition: int, at: int, bounds: Bounds) -> str:
     if at > bounds.end:
         return (
             f"{name(partition)} is to be read from {at}, but its log ends at {bounds.end}: the topic was made anew; "
-            f"what was between is gone, and {bounds.end - bounds.start} records of the new log were not decided"
+            f"what was between is gone, and {bounds.end - bounds.start} records of the new log were not decided; see "
+            "eventflow partition list"
         )
     return (
         f"{name(partition)} is to be read from {at}, but its log begins at {bounds.start}: retention has taken "
-        f"{bounds.start - at} records that were not decided"
+        f"{bounds.start - at} records that were not decided; see eventflow partition list"
     )

@@ -59,12 +59,13 @@ class Tails:
 
     async def bounds(self, partitions: Sequence[int]) -> dict[int, Bounds]:
         """What the partitions hold, without a hole at the end. Raises `StorageBusy`."""
+        before = {partition: self.end(partition) for partition in partitions}
         found = await self._lookup.bounds(partitions)
         for partition, (start, end) in self._holes.items():
             known = found.get(partition)
             if known is not None and known.end == end and start >= known.start:
                 found[partition] = Bounds(known.start, start)
         for partition, known in found.items():
-            if known.end < self.end(partition):
+            if known.end < before[partition]:  # and not only before what came while the answer was on its way
                 self._ends[partition] = known.end  # the topic was made anew
         return found

@@ -123,9 +123,12 @@ def is_member(consumer: Any) -> bool:
 
 
 async def count_partitions(consumer: Any, topic: str) -> int:
-    """How many partitions a topic has now; 0 when it is not there."""
+    """How many partitions a topic has now; 0 when it is not there. Raises when no broker says so now."""
+    from aiokafka.errors import KafkaConnectionError
+
     consumer._client.add_topic(topic)
-    await consumer._client.force_metadata_update()
+    if not await consumer._client.force_metadata_update():
+        raise KafkaConnectionError("no broker answers")
     return len(consumer._client.cluster.partitions_for_topic(topic) or ())
 
 

@@ -1,0 +1,49 @@
+"""An idle eventflow notices by itself that its broker is gone, and that it is back, and says so once each."""
+
+import asyncio
+
+import pytest
+import structlog
+
+from eventflow import Eventflow, ports
+
+QUIET = 8.0
+"""Seconds of an absence in which no storm of log lines may come."""
+
+
+@pytest.fixture
+def lines(caplog):
+    """Every log line from now on, ours and aiokafka's."""
+    with structlog.testing.capture_logs() as ours:
+        yield lambda: [line["event"] for line in ours] + [record.getMessage() for record in caplog.records]
+
+
+async def until(condition, within=60):
+    async with asyncio.timeout(within):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(("harm", "cure"), [("kill", "restart"), ("freeze", "thaw")])
+async def test_a_broker_that_goes_while_nothing_happens(own_kafka, topic, tmp_path, lines, harm, cure):
+    """Nobody publishes before it is known; how long that takes is bounded by what one look may take, and a half."""
+    cluster = await asyncio.to_thread(own_kafka)
+    (node,) = cluster.nodes
+    given = {"data_dir": str(tmp_path), "bus": {"url": f"kafka://{cluster.bootstrap}/{topic}", "partitions": 2}}
+    async with Eventflow(given, doors=False) as flow:
+        await flow.ready()
+        await until(lambda: not flow.trouble())
+        await asyncio.to_thread(getattr(node, harm))
+        gone = ports.boot()
+        await until(lambda: "bus" in flow.trouble())
+        assert ports.boot() - gone < 15 * ports.SECOND
+        assert "Kafka does not answer" in flow.trouble()["bus"]
+        before = len(lines())
+        await asyncio.sleep(QUIET)
+        assert len(lines()) - before < 4 * QUIET
+        assert "bus" in flow.trouble()
+        await asyncio.to_thread(getattr(node, cure))
+        await until(lambda: not flow.trouble())
+        await flow.emit(flow.event("after", {}))
+        changes = [line for line in lines() if line in {"kafka.silent", "kafka.answers_again"}]
+        assert changes == ["kafka.silent", "kafka.answers_again"]
