@@ -21,7 +21,7 @@ from eventflow.model.control import RESERVED_EXTENSIONS
 from eventflow.model.event import ENGINE, format_time, from_micros
 from eventflow.model.identity import partition_of
 from eventflow.model.record import Entry
-from eventflow.web.limits import Limits, too_deep
+from eventflow.web.limits import Limits, is_bracketed, too_deep
 from eventflow.web.problems import refused
 
 AHEAD = timedelta(minutes=5)
@@ -30,6 +30,7 @@ LONGEST = 1024
 ESCAPE: Final = ord("\\")
 """As a number, since `b"\\\\" in line` takes ten times as long."""
 PROVEN_LIMIT = 4096
+PLACED_LIMIT = 4096
 
 Text = Annotated[str, Meta(min_length=1, max_length=LONGEST)]
 Never = Literal["\0"] | UnsetType
@@ -74,10 +75,11 @@ class Checker:
     """Checks lines for a bus of `partitions` data partitions."""
 
     def __init__(self, partitions: int, limits: Limits) -> None:
-        """Remembers the names that are no reserved ones; most events of a sender share theirs."""
+        """Remembers what most events of a sender share: names that are no reserved ones, and where keys belong."""
         self._partitions = partitions
         self._limits = limits
         self._proven: set[tuple[str, str, str | None]] = set()
+        self._placed: dict[str, int] = {}
 
     def check(self, lines: list[bytes], first: int = 1, *, numbers: list[int] | None = None) -> Lines:
         """All lines, or `Refused` (400, 403, 413, 422) that names the first bad one by its number.
@@ -87,7 +89,7 @@ class Checker:
         now = from_micros(ports.wall())
         stamp = f',"time":"{format_time(now)}"}}'.encode()
         latest = now + AHEAD
-        depth, proven, partitions = self._limits.depth, self._proven, self._partitions
+        depth, proven, placed = self._limits.depth, self._proven, self._placed
         entries: list[Entry] = []
         keys: list[int] = []
         clamped = 0
@@ -99,7 +101,7 @@ class Checker:
                 if names not in proven:
                     self._prove(names)
                 time = envelope.time
-                if ESCAPE in line or line.count(b"{") + line.count(b"[") > depth or envelope.data_base64 is not UNSET:
+                if ESCAPE in line or is_bracketed(line, depth) or envelope.data_base64 is not UNSET:
                     self._examine(line, envelope)
                 if time is None:
                     data = _without_time(line) + stamp
@@ -108,7 +110,9 @@ class Checker:
                 else:
                     data = line
                 key = envelope.partitionkey or envelope.subject or envelope.source
-                partition = 0 if partitions == 1 else partition_of(key, partitions)
+                partition = placed.get(key)
+                if partition is None:
+                    partition = self._place(key)
                 entries.append(Entry(partition, data, False, key))
                 keys.append(hash((names[0], envelope.id)))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Refused) as error:
@@ -123,6 +127,13 @@ class Checker:
         if len(self._proven) >= PROVEN_LIMIT:
             self._proven.clear()
         self._proven.add(names)
+
+    def _place(self, key: str) -> int:
+        """The partition of a key that was not seen lately."""
+        if len(self._placed) >= PLACED_LIMIT:
+            self._placed.clear()
+        self._placed[key] = partition = partition_of(key, self._partitions)
+        return partition
 
     def _examine(self, line: bytes, envelope: DoorEnvelope) -> None:
         """What the quick look can't tell: depth, control characters in attributes, base64."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventflow.errors import Conflict, NotFound, Overloaded, Refused, StorageFull
-from eventflow.web.limits import depth, too_deep
+from eventflow.web.limits import depth, is_bracketed, too_deep
 from eventflow.web.problems import CODES, as_refusal, document, overloaded, refused
 
 values = st.recursive(
@@ -28,6 +28,11 @@ def test_depth_is_what_decoding_says(value, indent, ascii_only):
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()
     assert depth(text, 100) == nested(value)
     assert too_deep(text, 3) == (nested(value) > 3)
+
+
+@given(st.binary(max_size=60) | st.text("[]{}a", max_size=300).map(str.encode), st.integers(0, 70))
+def test_many_brackets_are_seen(text, most):
+    assert is_bracketed(text, most) == (text.count(b"{") + text.count(b"[") > most)
 
 
 def test_a_million_brackets_are_no_work():
