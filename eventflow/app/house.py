@@ -283,8 +283,10 @@ class Eventflow:
         """Wake who has something to do now."""
         if commit.firings or commit.reruns or commit.deliveries or commit.arrivals:
             self._executor.wake([delivery.run for delivery in commit.deliveries])
-        if commit.outbox or admitted.runs:
+        if commit.outbox or admitted.runs or admitted.full:
             self._outbox.wake()
+        for full in admitted.full:
+            log.warning("app.dead_letters_limit", workflow=full.workflow, trigger=full.trigger, limit=full.limit)
 
     # --- answers for the doors ---------------------------------------------------------------------------------------
 

@@ -34,6 +34,8 @@ async def read(flow: Eventflow) -> list[Reading]:
             ("lag_records", (name,), end - position),
         ]
     readings += [("outcomes", names, count) for names, count in flow.counts.items()]
+    beyond = await flow.store.dead_beyond()
+    readings += [("dead_letters_beyond", (one.workflow, one.trigger), one.count) for one in beyond]
     # The store's own total, under "", would have everybody who sums count each run twice.
     readings += [("runs", names, count) for names, count in (await flow.store.counts()).items() if names[0]]
     for one in flow.detectors:

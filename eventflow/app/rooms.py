@@ -84,7 +84,7 @@ def build_store(settings: Settings) -> Store:
     if settings.store == "sqlite:":
         from eventflow.stores.sqlite import SqliteStore
 
-        return SqliteStore(Path(settings.data_dir) / "store.db")
+        return SqliteStore(Path(settings.data_dir) / "store.db", dead_letters=settings.limits.dead_letters)
     raise SettingsError(f"store {settings.store!r}: this version has sqlite:")
 
 

@@ -84,11 +84,14 @@ class Why:
             number = f"{ahead - 1} event{' is' if ahead == 2 else 's are'}"
             before = f"{number} before it" if ahead > 1 else "it is the next one"
             found.append(f"It has not been decided yet: {before}. Ask again in a moment; see eventflow status.")
-        found += [
-            f"It could not be decided and is a dead letter: {one.sentence}"
-            for name, one in (await self._dead(record)).items()
-            if name == ("", "")
-        ]
+        dead = (await self._dead(record)).get(("", ""))
+        if dead is not None:
+            found.append(f"It could not be decided and is a dead letter: {dead.sentence}")
+        elif not found and record.partition != CONTROL and not _readable(record):
+            found.append(
+                "It could not be decided. Its dead letter is not among those that are kept: there were as many as "
+                "limits.dead_letters allows, or retention took it; eventflow history --dead"
+            )
         if record.partition == CONTROL and _readable(record):
             found.append("This is an order to the engine, from a person or a schedule; triggers do not select it.")
         held = [one for one in flow.workflows.problems if one.holds]

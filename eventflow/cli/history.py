@@ -44,8 +44,9 @@ def _one(door: Door, run: str) -> None:
 
 def _dead(door: Door, limit: int) -> None:
     letters = list(door.items("/dead", limit=limit))
+    beyond = list(door.items("/dead/beyond", limit=10_000))
     if door.as_json:
-        door.print_json({"items": letters})
+        door.print_json({"items": letters, "beyond": beyond})
         return
     for letter in letters:
         whose = letter.get("workflow") or "the whole record"
@@ -53,3 +54,5 @@ def _dead(door: Door, limit: int) -> None:
         click.echo(f"{show.moment(letter.get('log_time'))}  {event}  {whose}: {letter.get('error')}")
     if not letters:
         click.echo("no dead letters")
+    for one in beyond:
+        click.echo(click.style(show.beyond_line(one), fg="yellow"))

@@ -37,6 +37,13 @@ def run_line(run: dict[str, Any]) -> str:
     return f"{moment(run['created'])}  {run['id']}  {run['workflow']} <- {started_by}{key}  {status(run)}"
 
 
+def beyond_line(one: dict[str, Any]) -> str:
+    """Dead letters that were not kept, in one line."""
+    whose = f"{one['workflow']} / {one['trigger']}" if one["workflow"] else "whole records"
+    since = f"from {moment(one['first'])} to {moment(one['last'])}"
+    return f"{one['count']} more of {whose}, {since}, were counted and not kept (limits.dead_letters)"
+
+
 def outcome_line(outcome: dict[str, Any]) -> str:
     """What one trigger made of an event, in one line."""
     fired = outcome["reason"] == "fired"

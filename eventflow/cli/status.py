@@ -20,9 +20,10 @@ def command(door: Door, limit: int) -> None:
     questions = list(door.items("/approvals", limit=limit))
     workflows = list(door.items("/workflows", limit=10_000))
     problems = [one for one in door.items("/problems", limit=10_000) if one["severity"] != "note"]
+    beyond = list(door.items("/dead/beyond", limit=10_000))
     if door.as_json:
         shown = {"runs": runs, "approvals": questions, "workflows": workflows, "problems": problems}
-        door.print_json(shown | {"health": health})
+        door.print_json(shown | {"health": health, "dead_beyond": beyond})
         return
     for check, sentence in health["trouble"].items():
         click.echo(f"{click.style('not ready', fg='red')}: {check}: {sentence}")
@@ -37,6 +38,8 @@ def command(door: Door, limit: int) -> None:
                 case["name"] if isinstance(case, dict) else str(case) for case in question.get("cases", [])
             )
             click.echo(f"  {question['run']}  {title}  -> eventflow approve {question['run']} {cases}")
+    for one in beyond:
+        click.echo(f"dead letters: {click.style(show.beyond_line(one), fg='yellow')}; see eventflow history --dead")
     _list(workflows)
     for one in problems:
         held = click.style("not in force", fg="red") if one["held"] else "warning"

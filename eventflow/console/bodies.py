@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from eventflow.model.loss import Loss
-    from eventflow.model.outcome import DeadLetter
+    from eventflow.model.outcome import DeadCount, DeadLetter
     from eventflow.model.record import Record
     from eventflow.model.run import Run
     from eventflow.model.workflow import Workflow
@@ -210,6 +210,16 @@ class PartitionBody(msgspec.Struct, frozen=True):
     accepted: str | None
 
 
+class DeadCountBody(msgspec.Struct, frozen=True):
+    """How many dead letters of a trigger, or (`workflow` empty) of records as a whole, were counted and not kept."""
+
+    workflow: str
+    trigger: str
+    count: int
+    first: str
+    last: str
+
+
 class Accepted(msgspec.Struct, frozen=True):
     """So many events are stored for good; so many of those sent were known already."""
 
@@ -294,6 +304,12 @@ def dead_of(id_: str, letter: DeadLetter) -> DeadBody:
     return DeadBody(
         id_, letter.ref.handle, format_time(from_micros(letter.log_time)), letter.workflow, letter.trigger, letter.error
     )
+
+
+def dead_count_of(one: DeadCount) -> DeadCountBody:
+    """Dead letters that were not kept."""
+    first, last = (format_time(from_micros(at)) for at in (one.first, one.last))
+    return DeadCountBody(one.workflow, one.trigger, one.count, first, last)
 
 
 def _time(micros: int | None) -> str | None:

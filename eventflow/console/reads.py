@@ -254,3 +254,8 @@ async def dead(call: Call) -> dict[str, Any]:
     found = await call.house.store.dead(call.limit, call.query("after"))
     items = [bodies.dead_of(id_, letter) for id_, letter in found]
     return page(items, items[-1].id if len(items) == call.limit else None)
+
+
+async def dead_beyond(call: Call) -> dict[str, Any]:
+    """By workflow and trigger."""
+    return _numbered(call, [bodies.dead_count_of(one) for one in await call.house.store.dead_beyond()])

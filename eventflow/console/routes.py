@@ -16,6 +16,7 @@ from eventflow.console.bodies import (
     Accepted,
     BackupBody,
     DeadBody,
+    DeadCountBody,
     DetectorBody,
     EventBody,
     ExplainBody,
@@ -149,6 +150,10 @@ ROUTES: tuple[Operation, ...] = (
     Operation(
         "GET", "/dead", "events:read", reads.dead, "What could not be decided, newest first.",
         DeadBody, many=True,
+    ),
+    Operation(
+        "GET", "/dead/beyond", "events:read", reads.dead_beyond,
+        "Dead letters that were counted and not kept, by trigger.", DeadCountBody, many=True,
     ),
     Operation(
         "GET", "/problems", "workflows:read", reads.problems, "Mistakes in the documents as they are now.", ProblemBody,

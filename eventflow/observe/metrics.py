@@ -60,6 +60,13 @@ METERS: Final = (
     Meter("commits_fenced", "counter", "Commits that another router had overtaken.", read=True),
     Meter("partitions_halted", "gauge", "Partitions that cannot go on without a person.", read=True),
     Meter("outcomes", "counter", "What triggers made of events.", ("workflow", "trigger", "reason"), read=True),
+    Meter(
+        "dead_letters_beyond",
+        "counter",
+        "Dead letters that were counted and not kept, for there are too many; without a workflow: of whole records.",
+        ("workflow", "trigger"),
+        read=True,
+    ),
     Meter("series", "gauge", "Series of condition triggers by state.", ("workflow", "trigger", "state"), read=True),
     Meter("fits", "counter", "Models that were made for detectors, or could not be.", ("result",), read=True),
     Meter("fit_waits", "counter", "How often the router waited for a model that was due.", read=True),

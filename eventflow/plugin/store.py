@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import msgspec
 
+from eventflow.model.control import DeadLettersLimit
 from eventflow.model.event import Micros
 from eventflow.model.run import EventCopy, Firing, InboxItem, Run, Status, Wait
 
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """What became of the firings of a commit, for metrics and the log: run id → status ("duplicate" for a known id)."""
+    """What became of the firings of a commit, for metrics and the log: run id → status ("duplicate" for a known id).
+
+    `full`: whose dead letters are counted and not kept from this commit on.
+    """
 
     runs: dict[str, str]
     late: int = 0
+    full: tuple[DeadLettersLimit, ...] = ()
 
 
 DEAD_LETTERS: Final = 1000

@@ -258,6 +258,10 @@ class Limits(Model):
     queue_age: Duration = Field(500_000, description="shed with 503 when requests wait longer than this for the log")
     rate: int | None = Field(None, ge=1, description="events a second from one sender; above it 429")
     keys: int = Field(100_000, ge=1, description="keys that one trigger keeps state for")
+    dead_letters: int = Field(
+        1000, ge=10, le=100_000,
+        description="dead letters kept of one trigger, and of whole records; ten times that in all; counted beyond",
+    )  # fmt: skip
     in_flight: int = Field(32, ge=1, description="runs that are worked on at once")
     drain: Duration = Field(10 * S, description="until what is open at a stop is broken off")
 

@@ -15,8 +15,6 @@ from eventflow.stores.sqlite.rows import exactly
 from eventflow.stores.sqlite.statements import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from eventflow.model.commit import Commit
     from eventflow.model.outcome import DeadLetter
     from eventflow.stores.sqlite.sql import Sql
@@ -28,8 +26,8 @@ DATA: Final = 64 * 1024
 """Bytes of a record that a letter copies; a larger one is in the log only."""
 
 
-def bury(db: Sql, it: Commit, limit: int) -> Iterator[bytes]:
-    """Keep or count the dead letters of a commit; an engine event for each trigger that has no room from now on."""
+def bury(db: Sql, it: Commit, limit: int) -> list[DeadLettersLimit]:
+    """Keep or count the dead letters of a commit; of each trigger that has no room from now on, what is to be told."""
     rooms: dict[tuple[str, str], int] = {}
     over: dict[tuple[str, str], list[DeadLetter]] = {}
     left = IN_ALL * limit - int(db.execute(SQL.kept, (IN_ALL * limit,)).get) if it.dead else 0
@@ -42,9 +40,12 @@ def bury(db: Sql, it: Commit, limit: int) -> Iterator[bytes]:
             left, rooms[name] = left - 1, rooms[name] - 1
         else:
             over.setdefault(name, []).append(letter)
-    for name, letters in over.items():
-        if _count(db, name, letters):
-            yield _alert(it, name, limit)
+    return [DeadLettersLimit(*name, limit) for name, letters in over.items() if _count(db, name, letters)]
+
+
+def told(it: Commit, full: DeadLettersLimit) -> bytes:
+    """The engine event of it."""
+    return engine_record(DEAD_LETTERS_LIMIT, f"{it.id}/dead/{full.workflow}/{full.trigger}", it.log_time, full)
 
 
 def beyond(db: Sql) -> list[DeadCount]:
@@ -69,8 +70,3 @@ def _count(db: Sql, name: tuple[str, str], letters: list[DeadLetter]) -> bool:
     db.execute(SQL.begin_to_count, (len(letters), min(times), max(times), *name))
     exactly(db, 1, "count of dead letters")
     return True
-
-
-def _alert(it: Commit, name: tuple[str, str], limit: int) -> bytes:
-    body = DeadLettersLimit(workflow=name[0], trigger=name[1], limit=limit)
-    return engine_record(DEAD_LETTERS_LIMIT, f"{it.id}/dead/{name[0]}/{name[1]}", it.log_time, body)

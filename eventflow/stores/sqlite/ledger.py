@@ -117,9 +117,10 @@ def _effects(db: Sql, it: Commit, memo: Memo, dead_letters: int) -> Admitted:
     for outcome in it.outcomes:
         ref = outcome.ref
         db.execute(SQL.insert_outcome, (ref.partition, ref.offset, outcome.log_time, to_json(outcome)))
-    for event in dead.bury(db, it, dead_letters):
-        db.execute(SQL.insert_outbox, (event,))
-    return Admitted(runs, late)
+    full = dead.bury(db, it, dead_letters)
+    for one in full:
+        db.execute(SQL.insert_outbox, (dead.told(it, one),))
+    return Admitted(runs, late, tuple(full))
 
 
 def partitions(db: Sql) -> dict[int, tuple[int, int, Micros]]:

@@ -1,9 +1,15 @@
 """An event that nobody can read is a dead letter; the API shows it and everything around it."""
 
 import asyncio
+import json
 
 import aiohttp
 import pytest
+
+from eventflow import Eventflow
+from eventflow.model.control import DEAD_LETTERS_LIMIT
+from eventflow.model.event import decode
+from eventflow.model.record import CONTROL, Entry, Ref
 
 
 @pytest.mark.parametrize("number", [b"1e999", b"9" * 5000], ids=["too large", "too long"])
@@ -30,3 +36,39 @@ async def test_a_number_that_fits_nowhere(api, number):
     assert "out of range" in letter["error"]
     status, _ = await api.ask("GET", f"/api/v1/explain/{letter['event']}")
     assert status < 500
+
+
+async def test_a_flood_of_them_is_bounded_and_never_silent(tmp_path):
+    settings = {
+        "data_dir": str(tmp_path / "data"), "workflows": [str(tmp_path / "none")], "limits": {"dead_letters": 10},
+        "listen": {"public": "127.0.0.1:0", "private": "127.0.0.1:0"},
+    }  # fmt: skip
+    (tmp_path / "none").mkdir()
+    async with Eventflow(settings) as flow:
+        await flow.ready()
+        for start in range(0, 60, 20):
+            await flow.bus.publish([Entry(0, b"no event %d" % n) for n in range(start, start + 20)])
+        async with asyncio.timeout(20):
+            while flow.positions[0] < 60:
+                await asyncio.sleep(0.02)
+        connector = aiohttp.UnixConnector(flow.addresses["socket"])
+        async with aiohttp.ClientSession(connector=connector) as session:
+
+            async def get(path):
+                async with session.get(f"http://x{path}") as answer:
+                    assert answer.status == 200, await answer.text()
+                    return await answer.read()
+
+            kept = json.loads(await get("/api/v1/dead"))["items"]
+            [beyond] = json.loads(await get("/api/v1/dead/beyond"))["items"]
+            assert [one["event"] for one in kept] == [Ref(0, n).handle for n in range(9, -1, -1)]
+            assert (beyond["workflow"], beyond["trigger"], beyond["count"]) == ("", "", 50)
+            last = json.loads(await get(f"/api/v1/explain/{Ref(0, 59).handle}"))
+            assert "not among those that are kept" in " ".join(last["notes"])
+            metrics = (await get("/metrics")).decode()
+            assert 'eventflow_dead_letters_beyond_total{trigger="",workflow=""} 50.0' in metrics
+        async with asyncio.timeout(20):
+            while (await flow.bus.bounds(CONTROL)).end < 1:
+                await asyncio.sleep(0.02)
+        [alert] = [decode(one.data) for one in await flow.bus.fetch([Ref(CONTROL, 0)]) if one is not None]
+        assert (alert.type, alert.data) == (DEAD_LETTERS_LIMIT, {"workflow": "", "trigger": "", "limit": 10})

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from eventflow.cli.doors import Door
+from tests.integration.cli.seat import ANY_PORTS
+
 if TYPE_CHECKING:
     from tests.integration.cli.seat import Seat
 
@@ -210,6 +213,19 @@ def test_where_values_come_from(project: Seat) -> None:
     assert changed.splitlines() == ['listen.public: "127.0.0.1:0"', 'listen.private: "127.0.0.1:0"']
 
 
+def test_a_password_in_the_wrong_place_is_not_shown(project: Seat) -> None:
+    file = project.place / "eventflow.yaml"
+    config = "{url: 'kafka://joe:hunter2@a/b', sasl: {password: hunter2, username: ann}, list: ['x://y:hunter2@z']}"
+    file.write_text(file.read_text() + f"sources: {{a: {{type: kafka, config: {config}}}}}\n")
+    for way in ([], ["--json"], ["--changed", "--origin"]):
+        shown = project.run("config", "show", *way).stdout
+        assert "hunter2" not in shown
+        assert "ann" in shown
+    refused = project.run("serve", ends=1).stderr
+    assert "sources.a.config" in refused
+    assert "hunter2" not in refused
+
+
 def test_an_empty_folder_is_told_at_serve(seat: Seat) -> None:
     (seat.place / "eventflow.yaml").write_text('listen: {public: "127.0.0.1:0", private: "127.0.0.1:0"}\n')
     seat.serve()
@@ -271,3 +287,20 @@ def test_help_is_quick(project: Seat) -> None:
     ending = "print(sorted(name for name in sys.modules if name.startswith('eventflow.cli.')))"
     done = subprocess.run([sys.executable, "-c", program + ending], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "['eventflow.cli.failures']"
+
+
+def test_dead_letters_beyond_the_bound_are_told(project: Seat) -> None:
+    (project.place / "eventflow.yaml").write_text(ANY_PORTS + "limits: {dead_letters: 10}\n")
+    event = '{"specversion":"1.0","id":"%d","source":"s","type":"order.created","data":{"total":1e999}}'
+    project.serve()
+    door = Door(str(project.place / "eventflow.yaml"))
+    lines = "\n".join(event % n for n in range(14)).encode()
+    door.request("POST", "/events", lines, headers={"Content-Type": "application/x-ndjson"})
+    project.until(lambda: project.asked("history", "--dead")["beyond"])
+    answer = project.asked("history", "--dead")
+    assert len(answer["items"]) == 10
+    assert [(one["workflow"], one["count"]) for one in answer["beyond"]] == [("", 4)]
+    assert "4 more of whole records, from 20" in project.told("history", "--dead")
+    assert "dead letters: 4 more of whole records" in project.told("status")
+    assert project.asked("status")["dead_beyond"] == answer["beyond"]
+    assert "app.dead_letters_limit" in project.log()
