@@ -148,19 +148,6 @@ class Auth(Model):
     tolerance: Duration = Field(300 * S, description="how far a signed time may be off, both ways")
     secrets: tuple[Secret, ...] = Field((), description="live secrets, newest first; several while rotating")
 
-    @model_validator(mode="after")
-    def _complete(self) -> Auth:
-        found: list[tuple[Place, str]] = []
-        if self.scheme == "none" and self.secrets:
-            found.append((("secrets",), "scheme none takes no secrets"))
-        if self.scheme not in {None, "none"} and not self.secrets:
-            found.append((("secrets",), f"scheme {self.scheme} needs secrets: [env:NAME] or [file:PATH]"))
-        if self.scheme == "hmac" and not self.header:
-            found.append((("header",), "scheme hmac needs header: the name of the header with the signature"))
-        if found:
-            raise Several(found)
-        return self
-
 
 class SourceSettings(Model):
     """One source: what turns requests at its path into events."""
@@ -195,6 +182,21 @@ class SourceSettings(Model):
         if isinstance(value, dict) and isinstance(value.get("auth"), str):
             return {**value, "auth": {"scheme": value["auth"]}}
         return value
+
+    @model_validator(mode="after")
+    def _authentic(self) -> SourceSettings:
+        scheme, secrets = self.auth.scheme, self.auth.secrets
+        found: list[tuple[Place, str]] = []
+        if scheme == "none" and secrets:
+            found.append((("auth", "secrets"), "scheme none takes no secrets"))
+        if scheme not in {None, "none"} and not secrets:
+            found.append((("auth", "secrets"), f"scheme {scheme} needs secrets: [env:NAME] or [file:PATH]"))
+        if self.type == "webhook" and scheme == "hmac" and not self.auth.header:
+            said = "scheme hmac needs header: the name of the header with the signature"
+            found.append((("auth", "header"), said))
+        if found:
+            raise Several(found)
+        return self
 
     def given(self) -> dict[str, Any]:
         """What a source is made from: everything but its secrets; durations in microseconds."""

@@ -8,7 +8,10 @@ has a new `startsAt` and is new. An alert that is absent from a later group is n
 The outer `status` is that of the group and says nothing of one alert; `0001-01-01T00:00:00Z` means: no end.
 
 Settings: `auth: {secrets: [env:NAME]}` takes the secret as bearer token or as the password of basic auth;
-`scheme: bearer` or `basic` takes one of them, `config: {username: …}` asks for a user name as well.
+`scheme: bearer` or `basic` takes one of them, `config: {username: …}` asks for a user name as well. `scheme: hmac`
+takes Grafana's HMAC signature (12.0 and later) and nothing else: hex of HMAC-SHA256 over the body, in
+`X-Grafana-Alerting-Signature` unless `header` names another; where Grafana is given a timestamp header, its name is
+`config: {timestamp_header: …}`: then `<Unix seconds>:<body>` is signed, and the time must be within `tolerance`.
 """
 
 from __future__ import annotations
@@ -24,13 +27,14 @@ from eventflow.errors import Refused, SettingsError
 from eventflow.model.event import format_time, to_micros
 from eventflow.plugin import Delivery, Draft, Source, SourceContext
 from eventflow.plugin.toolkit.payload import attribute, json_body, json_object, moment, number, text, texts
-from eventflow.plugin.toolkit.signatures import password_holds, token_holds
+from eventflow.plugin.toolkit.signatures import TOLERANCE, hmac_holds, password_holds, token_holds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 TYPE: Final = "io.prometheus.alert"
+SIGNATURE: Final = "X-Grafana-Alerting-Signature"
 SERVICE: Final = ("service", "service_name", "app", "application", "job")
 """Labels that name the service, in this order."""
 STATES: Final = {
@@ -68,20 +72,12 @@ class Alertmanager(Source):
         where = f"sources.{context.name}"
         auth = context.settings.get("auth") or {}
         self._scheme = auth.get("scheme")
-        if auth.get("header") or auth.get("prefix"):
-            raise SettingsError(f"{where}.auth: header and prefix: it is always Authorization; leave them away")
-        config = context.settings.get("config") or {}
-        unknown = [name for name in config if name != "username"]
-        if unknown:
-            raise SettingsError(f"{where}.config.{unknown[0]}: there is: username")
-        self._username = config.get("username")
-        if self._username is not None and not isinstance(self._username, str):
-            raise SettingsError(f"{where}.config.username is a text")
-        if self._scheme not in {None, "bearer", "basic", "none"}:
-            raise SettingsError(
-                f"{where}.auth.scheme: Alertmanager has bearer and basic, not {self._scheme!r}; leave scheme away to "
-                "take both"
-            )
+        _check_auth(f"{where}.auth", auth, self._scheme)
+        config = _config(f"{where}.config", context.settings.get("config") or {}, self._scheme)
+        self._username: str | None = config.get("username")
+        self._stamp: str = config.get("timestamp_header", "").lower()
+        self._header: str = (auth.get("header") or SIGNATURE).lower()
+        self._tolerance: int = auth.get("tolerance", TOLERANCE)
         if self._scheme != "none" and not context.secrets:
             raise SettingsError(
                 f"{where}.auth.secrets is missing: write auth: {{secrets: [env:NAME]}} with the bearer token or the "
@@ -92,6 +88,11 @@ class Alertmanager(Source):
     def verify(self, delivery: Delivery) -> None:
         """Every live secret is tried, so that two can be valid while they are changed."""
         if self._scheme == "none":
+            return
+        if self._scheme == "hmac":
+            stamp, tolerance = self._stamp, self._tolerance
+            if not hmac_holds(delivery, self._header, self._secrets, stamp=stamp, tolerance=tolerance):
+                raise Refused(401, "signature", "the signature is missing or wrong, or its time is not of now")
             return
         holds = False
         if self._scheme != "basic" and self._username is None:
@@ -114,6 +115,33 @@ class Alertmanager(Source):
         group = _group(body, len(alerts))
         bytes_of = _many(_alerts(raw)["alerts"]) if alerts else []
         return [_draft(one, own, group, delivery) for one, own in zip(alerts, bytes_of, strict=True)]
+
+
+def _check_auth(where: str, auth: Mapping[str, Any], scheme: str | None) -> None:
+    """Raises `SettingsError`."""
+    if scheme not in {None, "bearer", "basic", "hmac", "none"}:
+        raise SettingsError(
+            f"{where}.scheme: Alertmanager has bearer and basic, Grafana hmac as well, not {scheme!r}; leave scheme "
+            "away to take bearer and basic"
+        )
+    if (auth.get("header") or auth.get("prefix")) and scheme != "hmac":
+        raise SettingsError(f"{where}: header and prefix: it is always Authorization but for hmac; leave them away")
+    if auth.get("prefix"):
+        raise SettingsError(f"{where}.prefix: nothing stands before Grafana's signature; leave it away")
+    if auth.get("encoding", "hex") != "hex" or auth.get("algorithm", "sha256") != "sha256":
+        raise SettingsError(f"{where}: Grafana signs with SHA-256, in hex; leave encoding and algorithm away")
+
+
+def _config(where: str, config: Mapping[str, Any], scheme: str | None) -> Mapping[str, Any]:
+    """The source's own settings. Raises `SettingsError`."""
+    known = {"timestamp_header"} if scheme == "hmac" else {"username"}
+    for name, value in config.items():
+        if name not in known:
+            only = " (with scheme: hmac)" if name == "timestamp_header" else ""
+            raise SettingsError(f"{where}.{name}: there is{only}: {', '.join(known)}")
+        if not isinstance(value, str) or not value:
+            raise SettingsError(f"{where}.{name} is a text")
+    return config
 
 
 def _draft(alert: dict[str, Any], raw: msgspec.Raw, group: dict[str, Any], delivery: Delivery) -> Draft:

@@ -6,6 +6,7 @@ import hmac
 import msgspec
 import pytest
 
+from eventflow.errors import Refused, SettingsError
 from eventflow.plugin import Delivery, SourceContext
 from eventflow.sources.alertmanager import Alertmanager
 from eventflow.sources.github import GitHub
@@ -154,3 +155,72 @@ class TestAlertmanagerBasic(TestAlertmanagerBearer):
     def authentic(self, body, secret):
         shown = base64.b64encode(b"prometheus:" + secret).decode()
         return delivery(body, authorization=f"Basic {shown}", content_type="application/json")
+
+
+class TestGrafanaSigned(TestAlertmanagerBearer):
+    """As Grafana 12 signs: hex over the body."""
+
+    def source(self, secrets):
+        return Alertmanager(SourceContext("am", {"auth": {"scheme": "hmac"}}, secrets))
+
+    def authentic(self, body, secret):
+        signature = hmac.new(secret, body, "sha256").hexdigest()
+        return delivery(body, x_grafana_alerting_signature=signature, content_type="application/json")
+
+    def test_a_token_is_no_signature(self):
+        source = self.source([b"secret"])
+        with pytest.raises(Refused):
+            source.verify(delivery(b"{}", authorization="Bearer secret"))
+
+
+class TestGrafanaSignedWithItsTime(TestAlertmanagerBearer):
+    """With a timestamp header, and another name for the signature: hex over `<seconds>:<body>`."""
+
+    def source(self, secrets):
+        auth = {"scheme": "hmac", "header": "X-Signature", "tolerance": 300_000_000}
+        settings = {"auth": auth, "config": {"timestamp_header": "X-Timestamp"}}
+        return Alertmanager(SourceContext("am", settings, secrets))
+
+    def authentic(self, body, secret, seconds=RECEIVED // 1_000_000):
+        signature = hmac.new(secret, f"{seconds}:".encode() + body, "sha256").hexdigest()
+        return delivery(body, x_signature=signature, x_timestamp=str(seconds), content_type="application/json")
+
+    @pytest.mark.parametrize("minutes", [-6, 6])
+    def test_an_old_or_early_signature_does_not_open(self, minutes):
+        """A delivery that was overheard is of no use later."""
+        with pytest.raises(Refused):
+            self.source([b"secret"]).verify(self.authentic(b"{}", b"secret", RECEIVED // 1_000_000 + 60 * minutes))
+
+    @pytest.mark.parametrize("stamp", [None, "", "soon", "-1", "1" * 13])
+    def test_without_its_time_it_does_not_open(self, stamp):
+        given = self.authentic(b"{}", b"secret")
+        headers = {name: value for name, value in given.headers.items() if name != "x-timestamp"}
+        headers |= {} if stamp is None else {"x-timestamp": stamp}
+        with pytest.raises(Refused):
+            self.source([b"secret"]).verify(msgspec.structs.replace(given, headers=headers))
+
+    def test_the_body_alone_does_not_open(self):
+        given = self.authentic(b"{}", b"secret")
+        signature = hmac.new(b"secret", b"{}", "sha256").hexdigest()
+        with pytest.raises(Refused):
+            self.source([b"secret"]).verify(
+                msgspec.structs.replace(given, headers=given.headers | {"x-signature": signature})
+            )
+
+
+@pytest.mark.parametrize(
+    ("auth", "config", "says"),
+    [
+        ({"scheme": "standard-webhooks"}, {}, "auth.scheme: Alertmanager has bearer and basic, Grafana hmac"),
+        ({"header": "X-S"}, {}, "auth: header and prefix: it is always Authorization but for hmac"),
+        ({"scheme": "hmac", "prefix": "sha256="}, {}, "auth.prefix: nothing stands before"),
+        ({"scheme": "hmac", "encoding": "base64"}, {}, "auth: Grafana signs with SHA-256, in hex"),
+        ({"scheme": "hmac"}, {"username": "x"}, "config.username: there is: timestamp_header"),
+        ({"scheme": "bearer"}, {"timestamp_header": "x"}, "config.timestamp_header: there is (with scheme: hmac)"),
+        ({"scheme": "hmac"}, {"timestamp_header": 3}, "config.timestamp_header is a text"),
+    ],
+)
+def test_what_alertmanager_does_not_take(auth, config, says):
+    with pytest.raises(SettingsError) as caught:
+        Alertmanager(SourceContext("am", {"auth": auth, "config": config}, [b"secret"]))
+    assert str(caught.value).startswith(f"sources.am.{says}")

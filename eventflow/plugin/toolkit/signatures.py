@@ -83,25 +83,41 @@ def hmac_holds(
     prefix: str = "",
     encoding: str = "hex",
     algorithm: str = "sha256",
+    stamp: str = "",
+    tolerance: Micros = TOLERANCE,
 ) -> bool:
-    """Whether the header is the HMAC of the body's raw bytes under one of the secrets."""
+    """Whether the header is the HMAC of the body's raw bytes under one of the secrets.
+
+    `stamp` names a header with Unix seconds, which is signed too, with a colon behind it, and must be of now (Grafana).
+    """
+    signed = delivery.body
+    if stamp:
+        seconds = _of_now(delivery, stamp, tolerance)
+        if seconds is None:
+            return False
+        signed = header_bytes(f"{seconds}:") + signed
     given = delivery.headers.get(header)
     if given is None or header in delivery.repeated or not given.startswith(prefix):
         return False
     signature = unwritten(given[len(prefix) :].strip(), encoding)
     if signature is None:
         return False
-    return any_equal(signature, [hmac.digest(secret, delivery.body, algorithm) for secret in secrets])
+    return any_equal(signature, [hmac.digest(secret, signed, algorithm) for secret in secrets])
+
+
+def _of_now(delivery: Delivery, header: str, tolerance: Micros) -> str | None:
+    """The header's Unix seconds as they are written; None when they are none, come twice, or are not of now."""
+    stamp = delivery.headers.get(header, "")
+    if header in delivery.repeated or not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
+        return None
+    return stamp if abs(int(stamp) * _MICROS - delivery.received) <= tolerance else None
 
 
 def standard_holds(delivery: Delivery, keys: Sequence[bytes], tolerance: Micros = TOLERANCE) -> bool:
     """Whether the delivery is a Standard Webhook of now, signed by one of the keys (see `standard_key`)."""
-    id_, stamp, signatures = (delivery.headers.get(name, "") for name in STANDARD_HEADERS)
+    id_, _, signatures = (delivery.headers.get(name, "") for name in STANDARD_HEADERS)
+    stamp = _of_now(delivery, STANDARD_HEADERS[1], tolerance)
     if not (id_ and stamp and signatures) or delivery.repeated.intersection(STANDARD_HEADERS):
-        return False
-    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
-        return False
-    if abs(int(stamp) * _MICROS - delivery.received) > tolerance:
         return False
     signed = header_bytes(f"{id_}.{stamp}.") + delivery.body
     wanted = [hmac.digest(key, signed, "sha256") for key in keys]

@@ -244,6 +244,13 @@ def test_no_authentication_only_on_loopback_and_written_out(tmp_path):
     assert "none is for a listener on loopback only" in line
 
 
+def test_only_a_webhook_must_say_which_header_is_signed(tmp_path):
+    auth = "auth: {scheme: hmac, secrets: [env:X]}"
+    assert load(tmp_path, f"sources: {{a: {{type: alertmanager, {auth}}}}}\n").sources["a"].auth.scheme == "hmac"
+    [line] = refused(tmp_path, f"sources: {{a: {{type: webhook, {auth}}}}}\n")
+    assert "scheme hmac needs header" in line
+
+
 def test_a_secret_never_shows(tmp_path):
     (tmp_path / "token").write_bytes(b"hunter2\r\n")
     found = load(

@@ -116,7 +116,7 @@ def test_a_push_of_two_thousand_commits():
         (GitLab, {"auth": {"scheme": "standard-webhooks"}}, [b"s" * 20], "secrets is missing"),
         (GitLab, {"config": {"a": 1}}, [b"s" * 20], "sources.x.config"),
         (Alertmanager, {}, [], "sources.x.auth.secrets is missing"),
-        (Alertmanager, {"auth": {"scheme": "hmac"}}, [b"s" * 20], "bearer and basic"),
+        (Alertmanager, {"auth": {"scheme": "standard-webhooks"}}, [b"s" * 20], "bearer and basic"),
         (Alertmanager, {"config": {"user": "x"}}, [b"s" * 20], "there is: username"),
         (Alertmanager, {"config": {"username": 5}}, [b"s" * 20], "is a text"),
     ],
