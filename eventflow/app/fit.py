@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from eventflow.app.rooms import build_store, kafka_of
 from eventflow.errors import ComponentError, SettingsError
 from eventflow.ingest.mapping import SourceMapping
+from eventflow.kafka import topics, url
 from eventflow.plugin import Source, SourceContext
 from eventflow.plugin.registry import find
 from eventflow.web.egress import Policy
@@ -49,6 +50,7 @@ def _attempts(settings: Settings, *, doors: bool) -> Iterator[tuple[str, Callabl
     """(key, what raises when that key cannot work)."""
     if settings.bus.type == "kafka":
         yield "bus", partial(kafka_of, settings)
+        yield "bus.topic", partial(topics.check, settings.bus.topic)
     yield "store", partial(build_store, settings)
     for index, entry in enumerate(settings.egress.allow):
         yield f"egress.allow.{index}", partial(Policy, [entry])
@@ -58,6 +60,8 @@ def _attempts(settings: Settings, *, doors: bool) -> Iterator[tuple[str, Callabl
         yield f"tokens.{index}.secret", partial(_token, token)
     for name, source in settings.sources.items():
         yield from _of_source(name, source)
+        if settings.bus.type == source.type == "kafka":
+            yield f"sources.{name}.config.url", partial(_no_circle, settings, name, source)
 
 
 def _of_source(name: str, source: SourceSettings) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -69,6 +73,20 @@ def _of_source(name: str, source: SourceSettings) -> Iterator[tuple[str, Callabl
         yield f"{key}.map.{attribute}", partial(SourceMapping, name, {"map": {attribute: text}})
     for one in ("dedup", "partition_key"):
         yield f"{key}.{one}", partial(SourceMapping, name, {one: given.get(one)})
+
+
+def _no_circle(settings: Settings, name: str, source: SourceSettings) -> None:
+    """A source must not read what the bus writes: each of its events would become one more."""
+    try:
+        theirs, own = url.parts(str(source.config.get("url", ""))), url.parts(settings.bus.url)
+    except ValueError:
+        return  # has been told by the source itself
+    ours = {own.topics[0], own.topics[0] + topics.CONTROL_SUFFIX}
+    if (both := ours.intersection(theirs.topics)) and theirs.meets(own):
+        raise SettingsError(
+            f"sources.{name}.config.url: {min(both)!r} is the bus's own topic, whose events would come back without "
+            "end; what stands there is decided without a source"
+        )
 
 
 def _token(token: TokenSettings) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import re
 import socket
 import ssl
 from pathlib import Path
@@ -19,9 +18,8 @@ import msgspec
 
 from eventflow import ports
 from eventflow.errors import ComponentError, SettingsError, StorageBusy
+from eventflow.kafka.url import address
 
-DEFAULT_PORT = 9092
-_ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]\s]+))(?::([0-9]{1,5}))?")
 ANSWER = 5.0
 """Seconds that one address may take to answer."""
 
@@ -84,13 +82,10 @@ class Connection(msgspec.Struct, frozen=True):
 
     def addresses(self) -> list[tuple[str, int]]:
         """Host and port of each server. Raises `SettingsError` for one that is none."""
-        found = []
-        for server in self.servers:
-            parts = _ADDRESS.fullmatch(server)
-            if parts is None:
-                raise SettingsError(f"{self.where}.url: {server!r} is no address of a Kafka broker; write host:port")
-            found.append((parts[1] or parts[2], int(parts[3] or DEFAULT_PORT)))
-        return found
+        try:
+            return [address(server) for server in self.servers]
+        except ValueError as error:
+            raise SettingsError(f"{self.where}.url: {error}") from None
 
     def _context(self) -> ssl.SSLContext | None:
         if self.tls is None:

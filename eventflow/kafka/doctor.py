@@ -45,9 +45,15 @@ async def examine(connection: Connection, wanted: Wanted, positions: Mapping[int
         return [Finding("fail", str(error), "Kafka must be there and let us in before eventflow starts")]
     found = [Finding("ok", f"{', '.join(connection.servers)} answers and lets us in ({connection.protocol})")]
     if data is None or control is None:
-        missing = " and ".join(n for n, t in ((wanted.topic, data), (wanted.control, control)) if t is None)
-        found.append(Finding("warn", f"{missing} is not there yet", "the first start makes it, where that is allowed"))
+        missing = [name for name, topic in ((wanted.topic, data), (wanted.control, control)) if topic is None]
+        is_, it = ("are", "them") if len(missing) > 1 else ("is", "it")
+        sentence = f"{' and '.join(missing)} {is_} not there yet"
+        found.append(Finding("warn", sentence, f"the first start makes {it}, where that is allowed"))
         return found
+    if not positions and data.partitions > wanted.partitions:
+        sentence = f"the topic {data.name} has {data.partitions} partitions and bus.partitions says {wanted.partitions}"
+        advice = f"set bus.partitions: {data.partitions}, which is fixed from the first start on"
+        return [*found, Finding("fail", sentence, advice)]
     found += _topics(data, control, wanted)
     if not any(one.level == "fail" for one in found):
         found += await _places(connection, wanted, data, positions)
@@ -57,7 +63,7 @@ async def examine(connection: Connection, wanted: Wanted, positions: Mapping[int
 def _topics(data: Topic, control: Topic, wanted: Wanted) -> list[Finding]:
     bad = [Finding("fail", problem, "the start is refused until then") for problem in problems(data, control, wanted)]
     weak = [Finding("warn", remark, "see docs/howto/kafka.md") for remark in remarks(data, control, wanted)]
-    few = [topic for topic in (data, control) if topic.insync < topic.number("min.insync.replicas", 1)]
+    few = [one for one in (data, control) if one.insync < min(one.number("min.insync.replicas", 1), one.replication)]
     short = [
         Finding(
             "fail",

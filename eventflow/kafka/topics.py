@@ -68,6 +68,22 @@ class Topic(msgspec.Struct, frozen=True):
         return Survives.POWER if replicated or flushed else Survives.PROCESS
 
 
+def check(settings: Mapping[str, object]) -> None:
+    """Raise `SettingsError` for settings of a topic to be made with which the bus could not live (`bus.topic`)."""
+    replication = settings.get("replication", 1)
+    if isinstance(replication, bool) or not str(replication).isdigit() or int(str(replication)) < 1:
+        raise SettingsError(
+            f"bus.topic.replication: {replication!r} is not a number of replicas; leave it away for 3, or as many as "
+            "there are brokers where those are fewer"
+        )
+    for name, needed in (("message.timestamp.type", "LogAppendTime"), ("cleanup.policy", "delete")):
+        if _text(settings.get(name, needed)) != needed:
+            raise SettingsError(f"bus.topic.{name}: the bus needs {needed}, which is also what is made without it")
+    largest = _text(settings.get("max.message.bytes", LARGEST))
+    if not largest.isdigit() or int(largest) < SMALLEST:
+        raise SettingsError(f"bus.topic.max.message.bytes: must be at least {SMALLEST}")
+
+
 async def prepare(connection: Connection, wanted: Wanted) -> tuple[Topic, Topic]:
     """The data topic and the control topic, made where they are missing; both as the bus needs them.
 
@@ -149,8 +165,13 @@ def remarks(data: Topic, control: Topic, wanted: Wanted) -> list[str]:
             )
         if (keeps := topic.number("retention.ms", -1)) != -1 and keeps < wanted.retention_ms:
             found.append(
-                f"the topic {topic.name} keeps events for {keeps / DAY_MS:.3g} days and retention.events says "
-                f"{wanted.retention_ms / DAY_MS:.3g}: what is not decided by then is lost"
+                f"the topic {topic.name} keeps events for {_span(keeps)} and retention.events says "
+                f"{_span(wanted.retention_ms)}: what is not decided by then is lost"
+            )
+        if (needs := topic.number("min.insync.replicas", 1)) > topic.replication:
+            found.append(
+                f"min.insync.replicas of {topic.name} is {needs} and it has no more than {topic.replication} "
+                "replica(s): older brokers refuse every event then; lower it, or add replicas"
             )
     if (more := data.partitions - wanted.partitions) > 0:
         found.append(
@@ -276,6 +297,14 @@ def _plan(wanted: Wanted, brokers: int) -> tuple[int, dict[str, str]]:
         "max.message.bytes": str(LARGEST),
         "retention.ms": str(wanted.retention_ms),
     }
+
+
+def _span(milliseconds: int) -> str:
+    """A time that people read at a glance: whole days, hours, minutes or seconds, else milliseconds."""
+    for size, unit in ((DAY_MS, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")):
+        if milliseconds >= size and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds} ms"
 
 
 def _given(wanted: Wanted) -> dict[str, str]:

@@ -87,7 +87,7 @@ class BusSettings(Model):
 
     url: str = Field(
         "sqlite:",
-        pattern=r"^(sqlite:|memory:|kafka://[^/]+/[A-Za-z0-9._-]{1,241})$",
+        pattern=r"^(sqlite:|memory:|kafka://.*)$",
         description="`sqlite:`, `memory:` or `kafka://host:port,…/topic`",
     )
     partitions: int = Field(
@@ -103,6 +103,16 @@ class BusSettings(Model):
     @classmethod
     def _short(cls, value: Any) -> Any:
         return {"url": value} if isinstance(value, str) else value
+
+    @field_validator("url")
+    @classmethod
+    def _one_topic(cls, value: str) -> str:
+        if value.startswith("kafka:"):
+            from eventflow.kafka.url import parts
+
+            if len(topics := parts(value).topics) > 1:
+                raise ValueError(f"the bus has one topic, and these are {len(topics)}: {', '.join(topics)}")
+        return value
 
     @model_validator(mode="after")
     def _one_partition(self) -> BusSettings:

@@ -33,6 +33,7 @@ from eventflow.errors import Refused, SettingsError, StorageBusy
 from eventflow.kafka import cloudevents
 from eventflow.kafka.connection import Connection, Sasl, Tls, reach, required
 from eventflow.kafka.taming import pace, quieten, stop_consumer
+from eventflow.kafka.url import parts
 from eventflow.model.event import from_micros, parse_time, to_micros
 from eventflow.plugin import Delivery, Draft, Pull, SourceContext
 
@@ -94,7 +95,6 @@ class Kafka(Pull):
             raise SettingsError(f"{where}: {error}".replace("`$.", "`")) from error
         self._config = config
         self._connection, self._topics = _connection(config, context, where)
-        self._connection.addresses()
         self._start = _start(config.start, where)
         self._group = config.group or f"eventflow.{context.name}"
         self._consumer: Any = None
@@ -130,7 +130,7 @@ class Kafka(Pull):
         return Draft(
             type=self._config.type or f"kafka.{topic or delivery.path}",
             id=f"{topic}/{partition}/{offset}@{stamp}",
-            sender_id=False,
+            sender_id="id" in (self.context.settings.get("map") or {}),
             kind=TOMBSTONE if value is None else None,
             time=from_micros(int(stamp) * 1000) if stamp.isdigit() else None,
             data=data,
@@ -246,10 +246,10 @@ class Kafka(Pull):
 
 
 def _connection(config: Config, context: SourceContext, where: str) -> tuple[Connection, tuple[str, ...]]:
-    servers, slash, topics = config.url.removeprefix("kafka://").partition("/")
-    names = tuple(dict.fromkeys(topics.split(",")))
-    if not (config.url.startswith("kafka://") and servers and slash and all(names)):
-        raise SettingsError(f"{where}.url: {config.url!r} is not kafka://host:port,…/topic,…")
+    try:
+        url = parts(config.url)
+    except ValueError as error:
+        raise SettingsError(f"{where}.url: {error}") from None
     sasl = None
     if config.sasl is not None:
         if not context.secrets:
@@ -258,7 +258,7 @@ def _connection(config: Config, context: SourceContext, where: str) -> tuple[Con
     tls = None
     if config.tls is not None:
         tls = Tls(**{name: Path(file) for name, file in msgspec.structs.asdict(config.tls).items() if file})
-    return Connection(tuple(servers.split(",")), sasl, tls, where), names
+    return Connection(url.servers, sasl, tls, where), url.topics
 
 
 def _start(text: str, where: str) -> str | datetime:

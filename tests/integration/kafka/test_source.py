@@ -113,6 +113,17 @@ async def test_json_goes_through_the_mapping(kafka, topic, tmp_path):
     assert "map.id" in unmapped.error
 
 
+async def test_a_mapped_id_that_comes_again_with_another_body_is_a_dead_letter(kafka, topic, tmp_path):
+    await kafka.create_topic(topic)
+    bodies = (b'{"no": 7, "state": "placed"}', b'{"no": 7, "state": "paid"}', b'{"no": 7, "state": "placed"}')
+    await send(kafka, topic, *((body, [], None) for body in bodies))
+    url = f"kafka://{kafka.bootstrap}/{topic}"
+    async with house(tmp_path, url, format="json", map={"id": "string(body.no)"}) as flow:
+        [letter] = await dead(flow, 1)
+        assert "offset 1: an event with this source and id came before, with another body" in letter.error
+        assert [one["data"]["state"] for one in await events(flow, 1)] == ["placed"]
+
+
 async def test_text_and_bytes_keep_their_place_as_id(kafka, topic, tmp_path):
     await kafka.create_topic(topic)
     await send(kafka, topic, ("grüße".encode(), [], None), (b"\xff", [], None))

@@ -54,3 +54,31 @@ def test_nothing_is_opened_then(tmp_path):
 
 def test_without_doors_sources_and_tokens_do_not_matter(tmp_path):
     assert len(list(misfits(chosen(tmp_path), doors=False))) == 2
+
+
+OF_KAFKA = """\
+bus: {{url: "kafka://a:9092,b/events", topic: {{replication: {replication}, {more}}}}}
+sources:
+  own: {{type: kafka, config: {{url: "kafka://B:9092/orders,events.control"}}}}
+  other: {{type: kafka, config: {{url: "kafka://c/events,orders"}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("replication", "more", "told"),
+    [
+        (3, "retention.ms: 1000", ""),
+        (-1, "", "F:1:60: bus.topic.replication: -1 is not a number of replicas; leave it away"),
+        ("two", "", "F:1:60: bus.topic.replication: 'two' is not a number of replicas"),
+        (1, "message.timestamp.type: CreateTime", "bus.topic.message.timestamp.type: the bus needs LogAppendTime"),
+        (1, "cleanup.policy: compact", "bus.topic.cleanup.policy: the bus needs delete"),
+        (1, "max.message.bytes: 1000", "bus.topic.max.message.bytes: must be at least 65536"),
+    ],
+)
+def test_topics_that_the_bus_could_not_use_are_not_made(tmp_path, replication, more, told):
+    file = tmp_path / "eventflow.yaml"
+    file.write_text(OF_KAFKA.format(replication=replication, more=more))
+    lines = [line.replace(str(file), "F") for line in misfits(settings.load(file, {}))]
+    assert len(lines) == 1 + bool(told)
+    assert told in lines[0]
+    assert lines[-1].startswith("F:3:36: sources.own.config.url: 'events.control' is the bus's own topic")
