@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 DAY = 86_400.0
 PARTITIONS = (0, CONTROL)
+GATHER = 0.002
+"""Seconds in which senders that come at once may gather for one commit: about what the commit takes itself."""
 
 
 class _Publish(msgspec.Struct, frozen=True, gc=False):
@@ -87,7 +89,7 @@ class SqliteBus:
             checkpoint_bytes=checkpoint_bytes,
         )
         self._new_group: Callable[[], GroupCommit[_Publish, None]] = lambda: GroupCommit(
-            self._commit, group_bytes=group_bytes, queue_bytes=queue_bytes, patience=patience, busy=busy
+            self._commit, group_bytes=group_bytes, queue_bytes=queue_bytes, patience=patience, busy=busy, gather=GATHER
         )
         self._group = self._new_group()
         self._hold = Hold(directory)

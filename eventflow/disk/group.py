@@ -5,7 +5,9 @@ a second serves 30,000 events a second only in groups.
 
 The commit runs inline, on the loop. A thread would have to win the interpreter from a busy loop first and takes seconds
 to do so where the sync takes a millisecond; inline, a commit starts one turn after it was asked for, however many
-callbacks are ready. While it runs, the next callers gather: the group grows by itself with the load.
+callbacks are ready. While it runs, the next callers gather: the group grows by itself with the load. Whoever has many
+small callers may let it grow on while each further turn brings more of them (`gather`): a commit costs as much CPU for
+one as for fifty.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ class GroupCommit(Generic[T, R]):
     raises, nothing was written and all callers get that. At most `group_bytes` go into one group. What waits is
     bounded by `queue_bytes` and by time: an item that would wait longer than `patience` seconds is refused with
     `Overloaded`. A locked database is tried again for `busy` seconds. After `StorageLost` nothing more is taken.
+    `gather` (seconds): how long a group of several may wait on while it grows with every turn; who is alone never does.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class GroupCommit(Generic[T, R]):
         queue_bytes: int = 64 << 20,
         patience: float = 2.0,
         busy: float = 5.0,
+        gather: float = 0.0,
     ) -> None:
         """Nobody waits yet."""
         self._commit = commit
@@ -63,6 +67,9 @@ class GroupCommit(Generic[T, R]):
         self._unasked = min(group_bytes, queue_bytes)
         self._patience = int(patience * ports.SECOND)
         self._busy = int(busy * ports.SECOND)
+        self._gather = int(gather * ports.SECOND)
+        self._gathered = 0
+        """How many waited in the last turn, while they gather."""
         self._queue: deque[_Waiting] = deque()
         self._bytes = 0
         self._pace = 0.0
@@ -125,6 +132,9 @@ class GroupCommit(Generic[T, R]):
 
     def _turn(self) -> None:
         """One group; the rest waits for the next turn, so that the loop serves others in between."""
+        if self._gather and self._is_growing():
+            ports.soon(self._turn)
+            return
         self._due = False
         if not self._queue or self._closed is not None:
             return
@@ -137,6 +147,18 @@ class GroupCommit(Generic[T, R]):
                 ports.soon(self._turn)
             else:
                 ports.later(BUSY_PAUSE, self._turn)
+
+    def _is_growing(self) -> bool:
+        """Whether several wait, more than a turn ago, with room and time for others."""
+        before, self._gathered = self._gathered, len(self._queue)
+        if (
+            max(1, before) < self._gathered
+            and self._bytes < self._group_bytes
+            and ports.boot() - self._now < self._gather
+        ):
+            return True
+        self._gathered = 0
+        return False
 
     def _once(self) -> bool:
         """Commit one group and tell its callers. False when the database is locked and a later try is worth it."""

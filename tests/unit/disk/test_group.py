@@ -74,6 +74,42 @@ async def test_a_loop_that_is_always_busy_does_not_starve_it():
     assert turns - asked <= 150
 
 
+async def later(group, item, turns):
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    return await group.add(item)
+
+
+async def test_a_group_that_grows_with_every_turn_waits_on_and_who_is_alone_does_not():
+    with ports.use(Clock()):
+        log = Log()
+        group = GroupCommit(log, gather=0.002)
+        assert await asyncio.gather(*(later(group, n, n // 2) for n in range(12))) == [n * 10 for n in range(12)]
+        assert log.groups == [list(range(12))]
+        await asyncio.gather(*(later(group, n, n // 2 + n // 4 * 2) for n in range(8)))
+        assert log.groups[1:] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+        await asyncio.gather(later(group, 1, 0), later(group, 2, 1))
+        assert log.groups[3:] == [[1], [2]]
+
+
+async def test_a_group_waits_on_no_longer_than_it_may():
+    clock = Clock()
+    with ports.use(clock):
+        log = Log()
+        group = GroupCommit(log, gather=0.002)
+
+        async def slow(item):
+            await later(group, item, item // 2)
+
+        tasks = [asyncio.create_task(slow(n)) for n in range(12)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        clock.time += 2000
+        await asyncio.gather(*tasks)
+        assert len(log.groups[0]) < 12
+        assert [item for one in log.groups for item in one] == list(range(12))
+
+
 async def test_cancelling_a_caller_does_not_take_its_item_back():
     log = Log()
     group = GroupCommit(log)
