@@ -18,7 +18,7 @@ from eventflow.kafka.taming import place_of, stop_consumer, tame, troubles
 from eventflow.model.record import CONTROL, Batch, Bounds, Ref, mark_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from eventflow.kafka.connection import Connection
     from eventflow.kafka.membership import Membership
@@ -35,6 +35,8 @@ GRACE: Final = 5.0
 _SLICE: Final = 0.2
 _PAUSE: Final = 0.25
 """Seconds after which is tried again what has just failed, whatever a read may wait: a refusal comes at once."""
+_UNSURE: Final = -1
+"""No number of troubles: look again whether the logs are the same."""
 _TOLD: Final[Micros] = 10 * ports.SECOND
 """So often is said that reading waits."""
 
@@ -65,7 +67,7 @@ class Reader:
         self._stale = True
         """Whether the consumer has not been told yet what to read."""
         self._marks: dict[int, bytes] = {}
-        """What the last record was that was handed out, by partition."""
+        """What the record before our place was, by partition."""
         self._troubles = 0
         self._told: Micros = 0
         self._last = CONTROL
@@ -161,14 +163,22 @@ class Reader:
             missing = [p for p in self._at if p not in self._bounds]
             if missing:
                 epoch, found = self._epoch, await self._tails.bounds(missing)
+                before = await self._tails.fetch([Ref(p, at - 1) for p in missing if (at := self._at[p]) > 0])
                 if epoch == self._epoch:
                     self._bounds |= found
+                    self._learn(before)
         except StorageBusy as error:
             await self._wait(error)
             return False
         if self._stale and self._consumer is not None:
             self._tell()
         return not self._stale
+
+    def _learn(self, before: Mapping[Ref, Record]) -> None:
+        """Take note of the records before our places where nothing was handed out yet."""
+        for ref, record in before.items():
+            if self._at[ref.partition] == ref.offset + 1:
+                self._marks.setdefault(ref.partition, mark_of(record))
 
     async def _wait(self, error: Exception) -> None:
         """Give it a moment before it is tried again, and say why now and then."""
@@ -238,24 +248,26 @@ class Reader:
         return None
 
     async def _same_log(self) -> bool:
-        """After trouble: whether each log still has the record that was handed out last; false when nobody answers.
+        """After trouble: whether each log still has the record before our place; false when nobody answers.
 
-        A topic that was made anew and has grown beyond our position would else be read on as if nothing had been.
-        Raises `PartitionHalted`.
+        A topic that was made anew and has grown beyond our place, or soon does, would else be read on as if nothing
+        had been. Raises `PartitionHalted`, at each call for one partition.
         """
-        seen, marks = troubles(self._consumer), dict(self._marks)
+        seen, marks = troubles(self._consumer), {p: m for p, m in self._marks.items() if p not in self._halted}
+        refs = [Ref(partition, self._at[partition] - 1) for partition in marks]
         try:
-            found = await self._tails.fetch([Ref(partition, self._at[partition] - 1) for partition in marks])
+            bounds = await self._tails.bounds(list(marks))
+            found = await self._tails.fetch(refs)
         except StorageBusy:
             return False
-        for ref, record in found.items():
-            if ref.partition in self._at and mark_of(record) != marks[ref.partition] == self._marks.get(ref.partition):
+        for ref in refs:
+            mark, record, known = marks[ref.partition], found.get(ref), bounds[ref.partition]
+            is_short = ref.offset >= known.end
+            is_another = record is not None and mark_of(record) != mark  # one that retention took is no other
+            if self._marks.get(ref.partition) == mark and (is_short or is_another):
                 self._halted.add(ref.partition)
-                raise PartitionHalted(
-                    f"{name(ref.partition)}: record {ref.offset} is not the one that was read: the topic was made "
-                    f"anew, and {ref.offset + 1} records of the new log were not decided; see eventflow partition list",
-                    partition=ref.partition,
-                )
+                gone = not_held(ref.partition, ref.offset + 1, known) if is_short else _another(ref)
+                raise PartitionHalted(gone, partition=ref.partition)
         self._troubles = seen
         return True
 
@@ -314,7 +326,7 @@ class Reader:
         return kept
 
     async def _out_of_range(self, partitions: Sequence[int], error: Exception) -> None:
-        """See which partition's position is gone; `_hold` then says so."""
+        """See which partition's position is gone; `_hold` or `_same_log` then says so, whatever has come meanwhile."""
         if type(error).__name__ == "CorruptRecordException":
             partition = partitions[0]
             self._halted.add(partition)
@@ -322,6 +334,7 @@ class Reader:
                 f"{name(partition)}: the record at {self._at[partition]} or behind it is damaged ({error})",
                 partition=partition,
             )
+        self._troubles = _UNSURE
         try:
             self._bounds |= await self._tails.bounds(list(partitions))
         except StorageBusy:
@@ -348,6 +361,14 @@ class Reader:
 def name(partition: int) -> str:
     """What people call a partition."""
     return "the control partition" if partition == CONTROL else f"partition {partition}"
+
+
+def _another(ref: Ref) -> str:
+    """The sentence for a log that has another record where ours was."""
+    return (
+        f"{name(ref.partition)}: record {ref.offset} is not the one that was read: the topic was made anew, and "
+        f"{ref.offset + 1} records of the new log were not decided; see eventflow partition list"
+    )
 
 
 def not_held(partition: int, at: int, bounds: Bounds) -> str:

@@ -60,7 +60,7 @@ class Tails:
     async def bounds(self, partitions: Sequence[int]) -> dict[int, Bounds]:
         """What the partitions hold, without a hole at the end. Raises `StorageBusy`."""
         before = {partition: self.end(partition) for partition in partitions}
-        found = await self._lookup.bounds(partitions)
+        found = await self._lookup.bounds(partitions) if partitions else {}
         for partition, (start, end) in self._holes.items():
             known = found.get(partition)
             if known is not None and known.end == end and start >= known.start:

@@ -97,3 +97,19 @@ def test_nobody_goes_on_by_accident(halted: Seat) -> None:
 
 def test_without_a_server(seat: Seat) -> None:
     assert "no eventflow is running" in seat.run("partition", "list", ends=3).stderr
+
+
+@pytest.mark.parametrize(("failpoint", "is_done"), [("loss.before", False), ("loss.after", True)])
+def test_killed_while_it_is_accepted_it_stands_still_or_goes_on(halted: Seat, failpoint: str, is_done: bool) -> None:
+    halted.stop()
+    halted.serve(EVENTFLOW_FAILPOINT=failpoint)
+    halted.until(lambda: partition(halted)["halted"])
+    assert "does not answer" in halted.run("partition", "accept-loss", "0", "--lost", "unknown", ends=3).stderr
+    halted.server.wait()  # type: ignore[union-attr]
+    halted.serve()
+    halted.until(lambda: partition(halted)["position"] >= 1 if is_done else partition(halted)["halted"])
+    assert len(halted.asked("history", "--dead")["items"]) == is_done
+    if not is_done:
+        halted.run("partition", "accept-loss", "0", "--lost", "unknown")
+    halted.until(lambda: len(runs(halted, "hello")) == 4 and runs(halted, "lost"))
+    assert len(runs(halted, "lost")) == 1

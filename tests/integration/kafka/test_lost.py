@@ -80,24 +80,24 @@ async def halts(kafka, topic, place, partition=0):
         return router.halted[partition]
 
 
-async def written(kafka, topic, number):
+async def written(kafka, topic, number, partitions=1):
     """Somebody has written into the topic while we were away."""
-    bus = KafkaBus(Connection((kafka.bootstrap,)), Wanted(topic, 1))
+    bus = KafkaBus(Connection((kafka.bootstrap,)), Wanted(topic, partitions))
     await bus.open()
-    await bus.publish([Entry(0, line(f"later {n}")) for n in range(number)])
+    await bus.publish([Entry(partition, line(f"later {n}")) for n in range(number) for partition in range(partitions)])
     await bus.close()
 
 
-async def made_anew(kafka, topic, number):
+async def made_anew(kafka, topic, number, partitions=1):
     """The data topic is deleted and made again, and has so many other records."""
     await kafka.delete_topic(topic)
     async with asyncio.timeout(20):
         while True:
             with contextlib.suppress(RuntimeError, AssertionError):
-                await kafka.create_topic(topic, **{"message.timestamp.type": "LogAppendTime"})
+                await kafka.create_topic(topic, partitions=partitions, **{"message.timestamp.type": "LogAppendTime"})
                 break
             await asyncio.sleep(0.1)
-    await written(kafka, topic, number)
+    await written(kafka, topic, number, partitions)
 
 
 async def test_retention_that_passed_us(kafka, topic, tmp_path):
@@ -154,6 +154,30 @@ async def test_a_topic_made_anew_under_a_router(kafka, topic, tmp_path, number, 
         await made_anew(kafka, topic, number)
         await until(lambda: 0 in router.halted)
         assert said in router.halted[0]
+
+
+@pytest.mark.parametrize("number", [5, 50])
+async def test_a_topic_made_anew_under_a_reader_that_was_handed_nothing(kafka, topic, number):
+    """It stands at the end and waits. Each partition says so once, and does not keep the others from being read."""
+    bus = KafkaBus(Connection((kafka.bootstrap,)), Wanted(topic, 2))
+    await bus.open()
+    await bus.publish([Entry(partition, line(n)) for n in range(20) for partition in (0, 1)])
+    reader = bus.subscribe("a", lambda partition: 0 if partition == CONTROL else 20)
+    assert await reader.read(10, 1.0) is None
+    await made_anew(kafka, topic, number, partitions=2)
+    halted = []
+    async with asyncio.timeout(30):
+        while len(halted) < 2:
+            try:
+                assert await reader.read(10, 0.2) is None
+            except PartitionHalted as error:
+                halted.append(error.partition)
+    assert sorted(halted) == [0, 1]
+    await bus.publish([Entry(CONTROL, b"c")])
+    assert (await reader.read(10, 10.0)).partition == CONTROL
+    reader.rewind(0, 0)
+    assert (await reader.read(10, 10.0)).start == 0
+    await bus.close()
 
 
 async def test_partitions_that_are_added(kafka, topic, tmp_path):
