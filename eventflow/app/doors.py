@@ -30,7 +30,7 @@ from eventflow.console.bodies import (
     loss_of,
 )
 from eventflow.console.server import handler
-from eventflow.errors import Conflict, NotFound, Refused, SettingsError
+from eventflow.errors import Conflict, NotFound, Refused, SettingsError, StorageError
 from eventflow.ingest.door import PublicDoor
 from eventflow.ingest.events import EventsDoor
 from eventflow.ingest.gateway import Gateway
@@ -340,13 +340,16 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write beside and rename, for this user only: a reader sees all of it or the old one."""
+    """Write beside and rename, for this user only: a reader sees all of it or the old one. Raises `StorageError`."""
     beside = path.with_suffix(".new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    beside.replace(path)
+    try:
+        beside.unlink(missing_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        beside.replace(path)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
 def _failed(error: BaseException, request: web.BaseRequest) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import structlog
@@ -43,10 +43,19 @@ async def _serve(chosen: Settings) -> int:
 
     set_up(chosen.log.level, chosen.log.format, secrets=secrets_of(chosen))
     flow = Eventflow(chosen)
+    opening = asyncio.current_task()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, flow, number, opening)
+    try:
+        await flow.open()
+    except asyncio.CancelledError:
+        if not flow.ended.is_set():
+            raise
+        log.info("serve.stopped")
+        return 0
+    for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, flow, number)
-    await flow.open()
     await flow.ready()
     _say(flow)
     await flow.ended.wait()
@@ -59,13 +68,15 @@ async def _serve(chosen: Settings) -> int:
     return 0
 
 
-def _stop(flow: Eventflow, number: int) -> None:
-    """Drain at the first signal; end at once at the second."""
+def _stop(flow: Eventflow, number: int, opening: asyncio.Task[Any] | None = None) -> None:
+    """Drain at the first signal, or break off a start that still waits for something; end at once at the second."""
     if flow.ended.is_set():
         os._exit(130 if number == signal.SIGINT else 143)
     if sys.stderr.isatty():
         click.echo("stopping: what is in hand is finished or parked; once more stops at once", err=True)
     flow.drain()
+    if opening is not None:
+        opening.cancel()
 
 
 def _say(flow: Eventflow) -> None:

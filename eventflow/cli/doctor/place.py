@@ -97,13 +97,16 @@ def _room(there: Path) -> Finding:
 def _sync(there: Path) -> Finding:
     """The median of some syncs of 4 kB, which is what an acknowledgement waits for."""
     times = []
-    with tempfile.NamedTemporaryFile(dir=there, prefix=".eventflow-doctor-") as file:
-        for _ in range(ROUNDS):
-            began = ports.boot()
-            file.write(b"x" * 4096)
-            file.flush()
-            os.fsync(file.fileno())
-            times.append((ports.boot() - began) / ports.SECOND)
+    try:
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".eventflow-doctor-", buffering=0) as file:
+            for _ in range(ROUNDS):
+                began = ports.boot()
+                file.write(b"x" * 4096)
+                os.fsync(file.fileno())
+                times.append((ports.boot() - began) / ports.SECOND)
+    except OSError as error:
+        said = (error.strerror or str(error)).lower()
+        return fail("sync", f"nothing can be written and synced in {there}: {said}", "mend the disk, or free some room")
     cost = statistics.median(times)
     text = f"a sync takes {cost * 1000:.2f} ms"
     if cost > SLOW:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -10,8 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.cli.seat import ANY_PORTS
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.integration.cli.seat import Seat
 
 
 def serve(tmp_path: Path, **settings: object) -> subprocess.CompletedProcess[str]:
@@ -45,3 +50,17 @@ def test_a_data_directory_that_cannot_be(tmp_path: Path, place: str) -> None:
 
 def test_an_unknown_setting(tmp_path: Path) -> None:
     assert "did you mean 'listen'" in told(serve(tmp_path, listne={}))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_start_that_waits_for_its_broker_can_be_ended(seat: Seat, number: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = once.getsockname()[1]
+    (seat.place / "eventflow.yaml").write_text(ANY_PORTS + f"bus: 'kafka://127.0.0.1:{port}/x'\n")
+    with (seat.place / "serve.log").open("wb") as log:
+        command = [sys.executable, "-m", "eventflow", "serve"]
+        seat.server = subprocess.Popen(command, cwd=seat.place, env=seat.env, stdout=log, stderr=log)
+    seat.until(lambda: "kafka.waiting" in seat.log())
+    assert seat.stop(number) == 0
+    assert "serve.stopped" in seat.log()
+    assert "nobody listens" not in seat.log().splitlines()[-1]
