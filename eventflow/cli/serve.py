@@ -39,9 +39,10 @@ def command(door: Door) -> None:
 async def _serve(chosen: Settings) -> int:
     from eventflow.app import Eventflow
     from eventflow.app.rooms import secrets_of
-    from eventflow.observe.logs import set_up
+    from eventflow.observe.logs import adopt_libraries, set_up
 
     set_up(chosen.log.level, chosen.log.format, secrets=secrets_of(chosen))
+    adopt_libraries()
     flow = Eventflow(chosen)
     opening = asyncio.current_task()
     loop = asyncio.get_running_loop()

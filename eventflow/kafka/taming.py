@@ -23,8 +23,8 @@ STOP: Final = 2.0
 """Seconds that a client may take to stop by itself."""
 _BURST: Final = 5
 _SPELL: Final[Micros] = ports.SECOND
-_LINES: Final = 3
-_PERIOD: Final[Micros] = 10 * ports.SECOND
+_LINES: Final = 1
+_PERIOD: Final[Micros] = 60 * ports.SECOND
 
 
 def pace(client: Any) -> None:
@@ -63,7 +63,7 @@ def troubles(consumer: Any) -> int:
 
 
 class LogLimit(logging.Filter):
-    """Lets some lines of a kind pass in ten seconds, and says with the next how many were left out."""
+    """Lets one line of a kind pass in a minute, and says with the next how many were left out."""
 
     def __init__(self) -> None:
         """Nothing was said yet."""

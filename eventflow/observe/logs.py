@@ -183,6 +183,29 @@ def set_up(
     return redactor
 
 
+class _Libraries(logging.Handler):
+    """Says what libraries have to say as lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line; of an exception its type, its sentence and its places."""
+        try:
+            said = structlog.get_logger(record.name)
+            said.log(record.levelno, "library.said", library=record.name, message=record.getMessage(),
+                     **({"exc_info": record.exc_info} if record.exc_info else {}))  # fmt: skip
+        except Exception:  # noqa: BLE001 - as every handler of logging: who logs must not fail by it
+            self.handleError(record)
+
+
+def adopt_libraries() -> None:
+    """Have warnings and errors of libraries, which use `logging`, said in the same form and without secrets.
+
+    For a process that is ours alone: it takes the root logger, which `set_up` leaves to an embedding program.
+    """
+    root = logging.getLogger()
+    root.handlers = [_Libraries(logging.WARNING)]
+    root.setLevel(logging.WARNING)
+
+
 def set_up_unless_done(level: Level = "warning") -> None:
     """For a house inside another program: leave what that has set up, else say only what matters, on standard error.
 

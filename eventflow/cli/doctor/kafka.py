@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 from eventflow.cli.doctor.bench import Finding, fail
@@ -24,12 +26,25 @@ def checks(bench: Bench) -> Iterator[Finding]:
 
     try:
         connection, wanted = kafka_of(bench.settings)
-        found = asyncio.run(examine(connection, wanted, _positions(bench.settings.data_dir / "store.db")))
+        with _silent():
+            found = asyncio.run(examine(connection, wanted, _positions(bench.settings.data_dir / "store.db")))
     except EventflowError as error:
         yield fail("kafka", str(error), "see bus in the settings")
         return
     for one in found:
         yield Finding(one.level, "kafka", one.sentence, one.advice)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """What aiokafka would say in the midst of the findings is in them."""
+    logger = logging.getLogger("aiokafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _positions(file: Path) -> dict[int, int]:

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import logging
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +11,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventflow.observe.logs import LONGEST, Cleaner, Redactor, set_up
+from eventflow.observe.logs import LONGEST, Cleaner, Redactor, adopt_libraries, set_up
 
 
 @pytest.fixture(autouse=True)
@@ -124,3 +125,22 @@ class FullDisk:
 def test_a_log_that_cannot_be_written_ends_nobody():
     set_up("info", "json", stream=FullDisk())
     structlog.get_logger("test").warning("no.room")
+
+
+def test_libraries_speak_in_the_same_form_and_tell_no_secret(lines):
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    try:
+        adopt_libraries()
+        logging.getLogger("lib.x").warning("no way to %s\nat all", "tüp-secret/0123456789")
+        logging.getLogger("lib.x").info("chatter")
+        try:
+            raise ValueError("tüp-secret/0123456789")
+        except ValueError:
+            logging.getLogger("lib").exception("it broke")
+    finally:
+        root.handlers, root.level = before
+    first, second = lines()
+    assert (first["event"], first["library"], first["level"]) == ("library.said", "lib.x", "warning")
+    assert first["message"] == "no way to ***\\nat all"
+    assert second["exception"] == "ValueError: ***"
