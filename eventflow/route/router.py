@@ -75,7 +75,7 @@ class Router:
         self._patient = Patient(bus, store)
         self._ticker = Ticker(bus, self._patient)
         self._marks = Marks(self._patient)
-        self._standing = Standing(store, self._patient)
+        self._standing = Standing(bus, store, self._patient)
         self._sampling = Sampling()
         self._held: dict[int, Held] = {}
         self._subscription: Subscription | None = None

@@ -14,6 +14,7 @@ from eventflow.model.control import FORWARD, LOSS_ACCEPTED, START, Start
 from eventflow.model.control import record as engine_record
 from eventflow.model.loss import ERA, accepted_in
 from eventflow.model.record import CONTROL, Bounds, Entry, Position, Record, Ref, mark_of
+from eventflow.route import standing
 from eventflow.route.loss import accepted, find
 from tests.unit.route import house
 from tests.unit.route.test_router import routing, until
@@ -215,3 +216,21 @@ async def test_a_partition_that_stands_still_for_another_reason_is_not_tried_aga
             await asyncio.sleep(0.02)
         assert ledger.recalls == recalls
         assert 0 in router.halted
+
+
+async def test_a_log_that_was_restored_goes_on_without_a_word_of_anybody(monkeypatch):
+    monkeypatch.setattr(standing, "LOOK", 0)
+    bus, ledger = house.MemoryBus(), house.MemoryLedger()
+    ledger.activate(house.workflow(house.trigger()))
+    async with routing(bus, ledger) as router:
+        await until(lambda: router.ready)
+        await bus.emit(house.event("a"))
+        await until(lambda: len(ledger.runs) == 1)
+        await until(lambda: ledger.rows[0].position.offset == 1)
+        kept, bus.logs[0] = bus.logs[0], []
+        await until(lambda: 0 in router.halted)
+        bus.logs[0] = kept
+        router.wake()
+        await until(lambda: router.ready)
+        await bus.emit(house.event("b"))
+        await until(lambda: len(ledger.runs) == 2)
