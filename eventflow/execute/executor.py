@@ -16,7 +16,7 @@ from structlog import get_logger
 from eventflow import ports
 from eventflow.errors import Fenced, StorageBusy, StorageDamaged, StorageFull, StorageLost
 from eventflow.execute.calls import PER_DESTINATION, Calls
-from eventflow.execute.hand import PATIENCE, Hand
+from eventflow.execute.hand import LOOK, PATIENCE, Hand
 from eventflow.execute.inputs import with_defaults
 from eventflow.execute.live import GRACE
 from eventflow.execute.program import Plan
@@ -87,6 +87,7 @@ class Executor:
         self._hands: dict[str, Hand] = {}
         self._plans: dict[str, Plan] = {}
         self._called = asyncio.Event()
+        self._reminder: asyncio.TimerHandle | None = None
         self._broken: BaseException | None = None
         self._tasks = ports.Tasks(self._task_failed)
 
@@ -116,9 +117,22 @@ class Executor:
         for run in runs:
             if run in self._hands:
                 self._hands[run].stir(named=True)
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Somebody's inbox may have something. However often that is said, each looks at most once in `LOOK`."""
         now = self.now()
         for hand in self._hands.values():
             hand.look_soon(now)
+        if self._reminder is None and self._hands:
+            self._reminder = ports.later(LOOK / ports.SECOND, self._remind)
+
+    def _remind(self) -> None:
+        """Have those look who have not looked since they were told."""
+        self._reminder = None
+        for hand in self._hands.values():
+            if hand.look:
+                hand.stir(named=True)
 
     async def drain(self, seconds: float) -> None:
         """Claim nothing more, let calls end for so long, then cancel them and give every run back."""
@@ -139,6 +153,8 @@ class Executor:
     async def close(self) -> None:
         """End everything and close the actions; safe to call twice."""
         self.draining = True
+        if self._reminder is not None:
+            self._reminder.cancel()
         await self._tasks.close()
         await self.calls.close()
 
@@ -228,9 +244,7 @@ class Executor:
             until = self.now() + self._lease
             for lease in await _patiently(lambda: self.store.renew(list(hands), until)):  # noqa: B023 - awaited here
                 hands[lease].drop()
-            now = self.now()
-            for hand in self._hands.values():
-                hand.look_soon(now)
+            self._look_around()
 
     async def frontier(self) -> Frontier:
         """How far the log has been read, as fresh as a timeout needs it."""

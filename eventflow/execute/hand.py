@@ -64,8 +64,6 @@ class Hand:
         self.tries = 0
         """How often in a row the disk had no room."""
         self._stir = asyncio.Event()
-        self._rests = False
-        self._look_timer: asyncio.TimerHandle | None = None
 
     def stir(self, *, named: bool = False) -> None:
         """Something may have changed; `named`: in this run's inbox, so look at once."""
@@ -74,20 +72,14 @@ class Hand:
         self._stir.set()
 
     def look_soon(self, now: Micros) -> None:
-        """Somebody's inbox may have something: a run at rest is woken for that now and then, not each time."""
-        if self.look:
-            return
+        """Somebody's inbox may have something: look, now or, having looked lately, when the executor reminds of it."""
         self.look = True
-        if self._rests and now < self.looked + LOOK:
-            self._look_timer = ports.later((self.looked + LOOK - now) / ports.SECOND, self._stir.set)
-        else:
+        if now >= self.looked + LOOK:
             self._stir.set()
 
     def drop(self) -> None:
         """The lease is gone: whoever has it now goes on, and here nothing is done any more."""
         self.lost = True
-        if self._look_timer is not None:
-            self._look_timer.cancel()
         for live in self.live.values():
             live.drop()
         self.live = {}
@@ -108,9 +100,9 @@ class Hand:
 
     async def _step(self) -> bool:
         """One turn, made durable and acted on; true when the run is out of our hands."""
-        if self.look:
-            await self._look()
         now = self.owner.now()
+        if self.look and now >= self.looked + LOOK:
+            await self._look(now)
         frontier = await self.owner.frontier() if self._is_due(now) else NOT_ASKED
         back = tuple(self.returned)  # with `live` at one moment; more may come back while this is being written
         progress = advance(
@@ -166,7 +158,8 @@ class Hand:
             try:
                 appended = await self.owner.store.append(self.claim.lease, append)
             except Unread:
-                await self._look(force=True)
+                await self._look(self.owner.now())
+                self.course = self._fold()
                 return False
             except (StorageFull, StorageBusy) as error:
                 await self._have_patience(error)
@@ -206,15 +199,10 @@ class Hand:
 
     # --- inbox ---
 
-    async def _look(self, *, force: bool = False) -> None:
-        """Read the inbox again; with `force` decide again on what is durable and all that came."""
-        now = self.owner.now()
-        if not force and now < self.looked + LOOK:
-            return
+    async def _look(self, now: Micros) -> None:
+        """Read the inbox again."""
         self.look, self.looked = False, now
         self._take_in(await self.owner.store.inbox(self.run.id))
-        if force:
-            self.course = self._fold()
 
     def _take_in(self, items: Iterable[InboxItem]) -> None:
         for item in items:
@@ -250,15 +238,11 @@ class Hand:
     async def _wait(self, wake_at: Micros | None, now: Micros) -> None:
         """Until something happens or the time has come."""
         timer = None
-        if self.look:
-            wake_at = min(wake_at or self.looked + LOOK, self.looked + LOOK)
         if wake_at is not None:
             timer = ports.later(max(0, wake_at - now) / ports.SECOND, self._stir.set)
-        self._rests = True
         try:
             await self._stir.wait()
         finally:
-            self._rests = False
             if timer is not None:
                 timer.cancel()
         self._stir.clear()
