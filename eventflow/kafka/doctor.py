@@ -98,12 +98,16 @@ def _place(partition: int, at: int, bounds: Bounds | None) -> Finding | None:
         return Finding("fail", f"{name(partition)} stands at {at} and is not there any more", "restore the topic")
     if at > bounds.end:
         sentence = f"{name(partition)} stands at {at} and the log ends at {bounds.end}: the topic was made anew"
-        return Finding("fail", sentence, "it stands still; restore the topic, or go on without: eventflow partition list")
+        return Finding(
+            "fail", sentence, "it stands still; restore the topic, or go on without: eventflow partition list"
+        )
     if at < bounds.start:
         sentence = (
             f"{name(partition)} stands at {at} and the log begins at {bounds.start}: {bounds.start - at} are lost"
         )
-        return Finding("fail", sentence, "it stands still; keep events longer; to go on without them: eventflow partition list")
+        return Finding(
+            "fail", sentence, "it stands still; keep events longer; to go on without them: eventflow partition list"
+        )
     if bounds.end - at > MUCH:
         return Finding("warn", f"{bounds.end - at} records of {name(partition)} wait", "is eventflow running?")
     return None
