@@ -172,9 +172,10 @@ class KafkaBus:
 
     async def publish(self, entries: Sequence[Entry]) -> None:
         """Append all entries; see `eventflow.plugin.bus.Bus`. Raises `StorageUnclear` where nobody knows."""
-        for entry in entries:
-            if not CONTROL <= entry.partition < self.partitions:
-                raise ValueError(f"partition {entry.partition} does not exist: there are {self.partitions} and control")
+        partitions = self.partitions
+        for partition in {entry.partition for entry in entries}:
+            if not CONTROL <= partition < partitions:
+                raise ValueError(f"partition {partition} does not exist: there are {partitions} and control")
         if entries:
             await self._publisher.publish(entries)
 

@@ -8,7 +8,7 @@ batch without an answer would be sent for ever. While there is no producer, publ
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -120,15 +120,17 @@ class Publisher:
         await done
 
     def _measure(self, entries: Sequence[Entry]) -> int:
-        size, most = 0, self._largest - OVERHEAD
-        for entry in entries:
-            length = len(entry.data)
-            size += length
-            if length > (most if entry.own or entry.partition < 0 else most - OWN_RESERVE):
-                raise Refused(
-                    413, "too-large", f"an event of {length} bytes is larger than the bus takes ({most - OWN_RESERVE})"
-                )
-        return size
+        """Bytes of all. Raises `Refused` where one is larger than it may be."""
+        lengths = [len(entry.data) for entry in entries]
+        most = self._largest - OVERHEAD
+        if max(lengths) > most - OWN_RESERVE:
+            for entry, length in zip(entries, lengths, strict=True):
+                if length > (most if entry.own or entry.partition < 0 else most - OWN_RESERVE):
+                    raise Refused(
+                        413, "too-large",
+                        f"an event of {length} bytes is larger than the bus takes ({most - OWN_RESERVE})",
+                    )  # fmt: skip
+        return sum(lengths)
 
     async def close(self) -> None:
         """Write what waits, in bounded time, and let go."""
@@ -174,13 +176,9 @@ class Publisher:
         return puts
 
     async def _write(self, entries: Sequence[Entry]) -> int:
-        lanes: dict[int, list[Entry]] = {}
+        lanes: defaultdict[int, list[Entry]] = defaultdict(list)
         for entry in entries:
-            lane = lanes.get(entry.partition)
-            if lane is None:
-                lanes[entry.partition] = [entry]
-            else:
-                lane.append(entry)
+            lanes[entry.partition].append(entry)
         await asyncio.gather(*[self._write_lane(partition, lane) for partition, lane in lanes.items()])
         return len(entries)
 
