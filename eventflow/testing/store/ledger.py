@@ -56,6 +56,18 @@ class LedgerTests(StoreSuite):
             assert (found.memory_at, found.catalogue) == (Position(12, b"mark12"), 2)
             assert found.slots == {"b": b"20", "c": b"3", "d": b"4"}
 
+    async def test_a_commit_may_set_the_position_back(self, tmp_path: Path) -> None:
+        """A person has let the partition go on in another log (`eventflow.route.loss`); what was read stays read."""
+        async with self.house(tmp_path) as house:
+            await house.commit(offset=9, checkpoint=Checkpoint({"a": b"1"}, 1))
+            back = house.commit_of(offset=2, checkpoint=Checkpoint({"era": b"1"}, 1), log_time=T0, id="back")
+            await house.store.commit(back)
+            found = await house.store.recall(0)
+            assert (found.position, found.memory_at, found.last) == (back.position, back.position, "back")
+            assert (found.slots, found.log_time) == ({"a": b"1", "era": b"1"}, house.now)
+            with pytest.raises(Fenced):
+                await house.store.commit(house.commit_of(offset=10, follows="commit-9", id="late"))
+
     async def test_partitions_are_apart(self, tmp_path: Path) -> None:
         async with self.house(tmp_path) as house:
             await house.commit(offset=3, checkpoint=Checkpoint({"a": b"0"}, 1), log_time=T0 + 1)
