@@ -30,7 +30,7 @@ from eventflow.console.bodies import (
     loss_of,
 )
 from eventflow.console.server import handler
-from eventflow.errors import Conflict, NotFound, Refused, SettingsError, StorageError
+from eventflow.errors import Conflict, NotFound, Refused, SettingsError, StorageBusy, StorageError
 from eventflow.ingest.door import PublicDoor
 from eventflow.ingest.events import EventsDoor
 from eventflow.ingest.gateway import Gateway
@@ -353,4 +353,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _failed(error: BaseException, request: web.BaseRequest) -> None:
+    if isinstance(error, StorageBusy):
+        log.warning("door.waiting", method=request.method, path=request.path, error=str(error))
+        return
     log.error("door.failed", method=request.method, path=request.path, error=repr(error), exc_info=error)

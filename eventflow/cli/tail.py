@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from datetime import UTC, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import click
 
 from eventflow import ports
 from eventflow.cli import ids, show
-from eventflow.cli.doors import Door, NoServer, options
+from eventflow.cli.doors import Answered, Door, NoServer, options
 from eventflow.model.event import format_time, from_micros, parse_time
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 WAIT = 20
 """Seconds that one request waits for news."""
+AGAIN = 1.0
+"""Seconds until a log that did not answer is asked again."""
 RUN = "eventflow.run."
 
 
@@ -73,10 +76,11 @@ def since_time(since: str | None) -> str | None:
 
 
 def _items(door: Door, since: str | None, *, follow: bool) -> Iterator[dict[str, Any]]:
-    """All items from there on, for ever. A server that goes away ends it, as `NoServer`."""
+    """All items from there on, for ever. A server that goes away ends it, as `NoServer`; a log that does, does not."""
     query: dict[str, Any] = {"since": since} if since else {}
     if sys.stderr.isatty() and follow and not door.as_json:
         click.echo("following; Ctrl-C ends it", err=True)
+    told = False
     while True:
         try:
             wait = WAIT if follow and "after" in query else 0
@@ -87,6 +91,15 @@ def _items(door: Door, since: str | None, *, follow: bool) -> Iterator[dict[str,
                     "the eventflow that was followed has gone away; start it again and follow anew"
                 ) from None
             raise
+        except Answered as refusal:
+            if refusal.status != 503 or "after" not in query:
+                raise
+            if not told:
+                click.echo(f"waiting: {refusal}", err=True)
+            told = True
+            time.sleep(AGAIN)  # noqa: TID251 - a command line waits for real
+            continue
+        told = False
         yield from page["items"]
         if not follow and page["next"] == query.get("after"):
             return

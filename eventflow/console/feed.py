@@ -12,7 +12,7 @@ import msgspec
 
 from eventflow import ports
 from eventflow.console import bodies
-from eventflow.console.reads import event_body
+from eventflow.console.reads import data_partitions, event_body
 from eventflow.model.control import FORWARD, TICK
 from eventflow.model.event import Envelope, parse_time, to_micros
 from eventflow.model.record import CONTROL, Record, Ref
@@ -45,7 +45,7 @@ async def feed(call: Call) -> dict[str, Any]:
 async def _start(call: Call) -> dict[int, int]:
     """Where to go on, per partition: by the cursor, by a time, else at the end."""
     house, after, since = call.house, call.query("after"), call.query("since")
-    every = (CONTROL, *range(house.bus.partitions))
+    every = (CONTROL, *data_partitions(house))
     if after:
         return _parsed(after, every)
     if since is None:
@@ -61,9 +61,10 @@ def _parsed(after: str, partitions: tuple[int, ...]) -> dict[int, int]:
     names = {_name(partition): partition for partition in partitions}
     try:
         pairs = dict(part.split("-") for part in after.split("."))
-        return {names[name]: min(int(offset), 1 << 62) for name, offset in pairs.items() if int(offset) >= 0}
+        given = {names[name]: min(int(offset), 1 << 62) for name, offset in pairs.items() if int(offset) >= 0}
     except (ValueError, KeyError):
         raise refused("invalid", "after must be the `next` of the page before") from None
+    return dict.fromkeys(partitions, 0) | given  # one that was added since then is told from its beginning
 
 
 def _name(partition: int) -> str:

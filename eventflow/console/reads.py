@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from eventflow.console.house import House
 
+COPIES = 20
+"""So many events of one id are looked at, newest first."""
 STATUSES = frozenset(("queued", "running", "waiting", "paused", *TERMINAL))
 
 
@@ -60,9 +62,10 @@ async def openapi(_call: Call) -> dict[str, Any]:
 async def events(call: Call) -> dict[str, Any]:
     """Newest first over all data partitions; the cursor says for each partition where to go on."""
     house = call.house
-    before = _cursor(call.query("after"), house.bus.partitions)
+    there = data_partitions(house)
+    before = _cursor(call.query("after"), len(there))
     found: list[Record] = []
-    for partition in range(house.bus.partitions):
+    for partition in there:
         bounds = await house.bus.bounds(partition)
         end = min(before.get(partition, bounds.end), bounds.end)
         wanted = [Ref(partition, offset) for offset in range(end - 1, max(bounds.start, end - call.limit) - 1, -1)]
@@ -74,6 +77,11 @@ async def events(call: Call) -> dict[str, Any]:
     more = len(found) > len(shown) or len(shown) == call.limit
     next_ = ".".join(f"{p}-{offset}" for p, offset in sorted(before.items())) if more and shown else None
     return page([event_body(record) for record in shown], next_)
+
+
+def data_partitions(house: House) -> range:
+    """Those that own keys, and those that were added to the log later: they hold events too."""
+    return range(house.bus.partitions + getattr(house.bus, "added", 0))
 
 
 def _cursor(after: str | None, partitions: int) -> dict[int, int]:
@@ -114,7 +122,8 @@ async def event(call: Call) -> bodies.EventBody:
     return event_body(await _find(call.house, call.path("event")))
 
 
-async def _find(house: House, name: str) -> Record:
+async def _find(house: House, name: str, *, counted: bool = False) -> Record:
+    """By handle or id. `counted`: of an event that was sent again, which counts once, the first is meant."""
     refs: list[Ref] = []
     if name.startswith("evt_"):
         try:
@@ -122,11 +131,13 @@ async def _find(house: House, name: str) -> Record:
         except ValueError as error:
             raise refused("invalid", str(error)) from None
     else:
-        refs = await house.bus.find(name, 2)
+        refs = (await house.bus.find(name, COPIES))[::-1]
         if len(refs) > 1:
-            handles = ", ".join(ref.handle for ref in refs)
-            raise refused("conflict", f"several events have the id {name!r}; say which by handle: {handles}")
-    known = [ref for ref in refs if ref.partition == CONTROL or 0 <= ref.partition < house.bus.partitions]
+            sources = {_head(one).source for one in await house.bus.fetch(refs) if one is not None}
+            if len(sources) > 1 or not counted:
+                handles = ", ".join(ref.handle for ref in refs[::-1])
+                raise refused("conflict", f"several events have the id {name!r}; say which by handle: {handles}")
+    known = [ref for ref in refs[:1] if ref.partition == CONTROL or ref.partition in data_partitions(house)]
     records = await house.bus.fetch(known) if known else []
     if not records or records[0] is None:
         if known and (lost := await house.given_up(known[0])):
@@ -147,7 +158,7 @@ async def runs(call: Call) -> dict[str, Any]:
     for status in wanted:
         if status not in STATUSES:
             raise refused("invalid", f"no status {status!r}; there are: {', '.join(sorted(STATUSES))}")
-    started_by = (await _find(call.house, handle)).ref if (handle := call.query("event")) else None
+    started_by = (await _find(call.house, handle, counted=True)).ref if (handle := call.query("event")) else None
     found = await call.house.store.runs(
         call.limit, call.query("after"), workflow=call.query("workflow"), status=wanted, event=started_by
     )
@@ -225,7 +236,7 @@ async def explain(call: Call) -> bodies.ExplainBody:
     if what.startswith("run_"):
         found = await house.store.run(what)
         return bodies.ExplainBody(run=_run(found), sentences=list(await house.explain_run(found)))
-    record = await _find(house, what)
+    record = await _find(house, what, counted=True)
     outcomes = [one for one in await house.explain(record) if only is None or one.workflow == only]
     notes = list(await house.notes(record))
     if only is not None and not outcomes:

@@ -121,7 +121,7 @@ class Listener:
                 raise refused("header-too-large", f"the header is larger than {self.limits.header} bytes")
             response = await self._handler(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets an answer and the log the rest
-            refusal = problems.as_refusal(error)
+            refusal = problems.as_refusal(error, reads=request.method in {"GET", "HEAD"})
             self._on_refusal(refusal)
             instance = problems.new_instance()
             if refusal is not error and refusal.status >= 500:

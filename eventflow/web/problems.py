@@ -38,7 +38,7 @@ CODES: dict[str, tuple[int, str]] = {
     "header-too-large": (431, "The header of the request is larger than what is taken."),
     "internal": (500, "Something went wrong here; the log has it under this instance."),
     "overloaded": (503, "There is more to do than can be done in time."),
-    "storage": (503, "The event cannot be stored now; nothing of it was kept."),
+    "storage": (503, "The log or the store does not answer now; nothing was kept."),
     "draining": (503, "This process is shutting down."),
     "not-ready": (503, "This process is not ready yet."),
 }
@@ -66,10 +66,15 @@ def overloaded(code: str, detail: str, retry_after: int = 1) -> Overloaded:
     return Overloaded(detail, retry_after=retry_after, code=code)
 
 
-def as_refusal(error: BaseException) -> Refused:
-    """What a sender may be told of an error; an unknown one is `internal` and says nothing."""
+def as_refusal(error: BaseException, *, reads: bool = False) -> Refused:
+    """What a sender may be told of an error; an unknown one is `internal` and says nothing.
+
+    `reads`: the request only asks.
+    """
     if isinstance(error, Refused):
         return error
+    if isinstance(error, StorageError) and reads:
+        return overloaded("storage", "the log or the store cannot be read now, /readyz says why; ask again later", 5)
     if isinstance(error, StorageError):
         return overloaded("storage", "the event cannot be stored now; send it again later", 5)
     if isinstance(error, NotFound):
