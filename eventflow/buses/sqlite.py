@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 DAY = 86_400.0
 PARTITIONS = (0, CONTROL)
-GATHER = 0.002
-"""Seconds in which senders that come at once may gather for one commit: about what the commit takes itself."""
+GATHER = 0.005
+"""Seconds in which senders that come at once may gather for one commit: two or three times what the commit takes."""
 
 
 class _Publish(msgspec.Struct, frozen=True, gc=False):

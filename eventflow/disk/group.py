@@ -47,7 +47,7 @@ class GroupCommit(Generic[T, R]):
     raises, nothing was written and all callers get that. At most `group_bytes` go into one group. What waits is
     bounded by `queue_bytes` and by time: an item that would wait longer than `patience` seconds is refused with
     `Overloaded`. A locked database is tried again for `busy` seconds. After `StorageLost` nothing more is taken.
-    `gather` (seconds): how long a group of several may wait on while it grows with every turn; who is alone never does.
+    `gather` (seconds): how long a group may wait on while it grows with every turn; who is alone, and was, never does.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class GroupCommit(Generic[T, R]):
         self._patience = int(patience * ports.SECOND)
         self._busy = int(busy * ports.SECOND)
         self._gather = int(gather * ports.SECOND)
-        self._gathered = 0
-        """How many waited in the last turn, while they gather."""
+        self._gathered = self._together = 0
+        """How many waited in the last turn, while they gather; and how many the last group held."""
         self._queue: deque[_Waiting] = deque()
         self._bytes = 0
         self._pace = 0.0
@@ -149,15 +149,16 @@ class GroupCommit(Generic[T, R]):
                 ports.later(BUSY_PAUSE, self._turn)
 
     def _is_growing(self) -> bool:
-        """Whether several wait, more than a turn ago, with room and time for others."""
+        """Whether more wait than a turn ago, with room and time for others, who are to be expected."""
         before, self._gathered = self._gathered, len(self._queue)
         if (
-            max(1, before) < self._gathered
+            before < self._gathered
+            and max(self._gathered, self._together) > 1
             and self._bytes < self._group_bytes
             and ports.boot() - self._now < self._gather
         ):
             return True
-        self._gathered = 0
+        self._together, self._gathered = self._gathered, 0
         return False
 
     def _once(self) -> bool:

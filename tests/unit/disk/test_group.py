@@ -89,7 +89,10 @@ async def test_a_group_that_grows_with_every_turn_waits_on_and_who_is_alone_does
         await asyncio.gather(*(later(group, n, n // 2 + n // 4 * 2) for n in range(8)))
         assert log.groups[1:] == [[0, 1, 2, 3], [4, 5, 6, 7]]
         await asyncio.gather(later(group, 1, 0), later(group, 2, 1))
-        assert log.groups[3:] == [[1], [2]]
+        assert log.groups[3:] == [[1, 2]]
+        await later(group, 3, 0)
+        await asyncio.gather(later(group, 1, 0), later(group, 2, 1))
+        assert log.groups[4:] == [[3], [1], [2]]
 
 
 async def test_a_group_waits_on_no_longer_than_it_may():
@@ -104,7 +107,7 @@ async def test_a_group_waits_on_no_longer_than_it_may():
         tasks = [asyncio.create_task(slow(n)) for n in range(12)]
         for _ in range(3):
             await asyncio.sleep(0)
-        clock.time += 2000
+        clock.time += 2000  # microseconds
         await asyncio.gather(*tasks)
         assert len(log.groups[0]) < 12
         assert [item for one in log.groups for item in one] == list(range(12))
