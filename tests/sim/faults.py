@@ -71,7 +71,7 @@ def position_before_run(patch: Patch) -> None:
     async def in_two(self: SqliteStore, it: Any) -> Any:
         nothing = dict.fromkeys(("firings", "reruns", "deliveries", "arrivals", "outcomes", "dead"), ())
         await commit(self, msgspec.structs.replace(it, **nothing))
-        return await self._writer.run(partial(ledger._effects, self._db, it, self._memo.definitions))
+        return await self._writer.run(partial(ledger._effects, self._db, it, self._memo, self._dead_letters))
 
     patch.setattr(SqliteStore, "commit", in_two)
 
@@ -254,9 +254,9 @@ def fenced_ignored(patch: Patch) -> None:
     """A commit is written whatever it follows."""
     commit = ledger.commit
 
-    def after_anybody(db: Any, it: Any, known: set[str]) -> Any:
+    def after_anybody(db: Any, it: Any, *rest: Any) -> Any:
         found = db.execute(ledger.SQL.last, (it.partition,)).fetchone()
-        return commit(db, msgspec.structs.replace(it, follows="" if found is None else found[0]), known)
+        return commit(db, msgspec.structs.replace(it, follows="" if found is None else found[0]), *rest)
 
     patch.setattr(ledger, "commit", after_anybody)
 
