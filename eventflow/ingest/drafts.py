@@ -47,7 +47,9 @@ class Drafts:
     def finish(self, drafts: Sequence[Draft], delivery: Delivery) -> tuple[Lines, bool]:
         """The lines, and whether the sender chose all ids. Raises `Refused` (400, 403, 422)."""
         now = ports.wall()
-        lines = Lines([], [], [], 0)
+        entries: list[Entry] = []
+        keys: list[int] = []
+        bodies: list[int] = []
         chosen, clamped = True, 0
         for number, given in enumerate(drafts):
             draft = self._mapping.apply(given, delivery)
@@ -59,10 +61,10 @@ class Drafts:
                 clamped += late
             if too_deep(line, self._depth):
                 raise refused("invalid", f"the JSON is nested deeper than {self._depth} levels")
-            lines.entries.append(Entry(self._partition(line), line))
-            lines.keys.append(hash((draft.source or self._name, id_)))
-            lines.bodies.append(hash((number, delivery.body)))
-        return Lines(lines.entries, lines.keys, lines.bodies, clamped), chosen
+            entries.append(Entry(self._partition(line), line))
+            keys.append(hash((draft.source or self._name, id_)))
+            bodies.append(hash((number, delivery.body)))
+        return Lines(entries, keys, bodies, clamped), chosen
 
     def _plain_line(self, draft: Draft, id_: str, now: Micros) -> bytes | None:
         """The usual case put together from bytes: a type, an id, JSON as it came; None for anything more."""
@@ -82,7 +84,7 @@ class Drafts:
         if second != self._second:
             self._second, self._stamp = second, from_micros(second * ports.SECOND).strftime("%Y-%m-%dT%H:%M:%S")
         middle = f'{id_}","time":"{self._stamp}.{micros:06d}Z","data":'
-        return b"%b%b%b}" % (head, middle.encode(), forms.one_line(bytes(draft.data)))
+        return b"".join((head, middle.encode(), forms.one_line(bytes(draft.data)), b"}"))
 
     def _head(self, type_: str) -> bytes:
         """What all plain events of this type begin with; kept for a bounded number of types."""

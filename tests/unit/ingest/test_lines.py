@@ -136,3 +136,12 @@ def test_many_names_do_not_make_it_grow():
     for number in range(10_000):
         checker.check([msgspec.json.encode({"specversion": "1.0", "id": "1", "source": f"s{number}", "type": "t"})])
     assert len(checker._proven) <= 4096
+
+
+@given(
+    st.recursive(st.integers(), lambda inner: st.lists(inner, max_size=3), max_leaves=5), st.text(" \r\n\t", max_size=3)
+)
+def test_line_breaks_in_json_become_spaces(value, space):
+    text = space + json.dumps(value, indent=1).replace("\n", space or "\r") + space
+    assert forms.one_line(text.encode()) == text.strip().replace("\r", " ").replace("\n", " ").encode()
+    assert json.loads(forms.one_line(text.encode())) == value
