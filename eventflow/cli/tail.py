@@ -143,7 +143,11 @@ def _print(item: dict[str, Any], workflow: str | None, *, as_json: bool) -> None
         )
     else:
         about = f"  {event['subject']}" if event["subject"] else ""
-        click.echo(f"{at}  {event['handle']}  {click.style(event['type'], bold=True)}{about}  from {event['source']}")
+        what = click.style(event["type"], bold=True) if event["type"] else "no event"
+        origin = f"  from {event['source']}" if event["source"] else ""
+        click.echo(f"{at}  {event['handle']}  {what}{about}{origin}")
+    if item["dead"]:
+        click.echo(f"    dead letter: {item['dead']}")
     for outcome in item["outcomes"]:
         if workflow is None or outcome["workflow"] == workflow:
             click.echo("    " + show.outcome_line(outcome))

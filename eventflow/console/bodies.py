@@ -141,10 +141,14 @@ class ExplainBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class FeedBody(msgspec.Struct, frozen=True):
-    """An event that has been decided, with the outcomes of the triggers that select it."""
+    """An event that has been decided, with the outcomes of the triggers that select it.
+
+    `dead` says why it could not be decided, of a record that is no event and of a message that became none.
+    """
 
     event: EventBody
     outcomes: list[OutcomeBody]
+    dead: str = ""
 
 
 class DetectorBody(msgspec.Struct, frozen=True):

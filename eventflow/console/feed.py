@@ -13,8 +13,9 @@ import msgspec
 from eventflow import ports
 from eventflow.console import bodies
 from eventflow.console.reads import data_partitions, event_body
-from eventflow.model.control import FORWARD, TICK
-from eventflow.model.event import Envelope, parse_time, to_micros
+from eventflow.model.control import FORWARD, REFUSED, TICK
+from eventflow.model.control import refused as refusal
+from eventflow.model.event import ENGINE, Envelope, parse_time, to_micros
 from eventflow.model.record import CONTROL, Record, Ref
 from eventflow.web.problems import refused
 
@@ -115,4 +116,8 @@ def _is_quiet(record: Record) -> bool:
 
 async def _item(house: House, record: Record) -> bodies.FeedBody:
     outcomes = [] if record.partition == CONTROL else await house.explain(record)
-    return bodies.FeedBody(event_body(record), [one for one in outcomes if one.stage not in _STRANGER])
+    body = event_body(record)
+    dead = record.fault
+    if not dead and (body.source, body.type) == (ENGINE, REFUSED):
+        dead = refusal(record.data)
+    return bodies.FeedBody(body, [one for one in outcomes if one.stage not in _STRANGER], dead)

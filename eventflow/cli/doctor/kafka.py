@@ -1,4 +1,7 @@
-"""Kafka, where it is the bus: `eventflow.kafka.doctor` looks, this prints. The positions come from the store's file."""
+"""Kafka, where it is the bus or a source: `eventflow.kafka.doctor` looks, this prints.
+
+The positions come from the store's file.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from eventflow.cli.doctor.bench import Finding, fail
+from eventflow.cli.doctor.bench import Finding, fail, ok
 from eventflow.errors import EventflowError
 
 if TYPE_CHECKING:
@@ -15,24 +18,53 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from eventflow.cli.doctor.bench import Bench
+    from eventflow.settings import Settings, SourceSettings
 
 
 def checks(bench: Bench) -> Iterator[Finding]:
-    """What was found, or nothing where the bus is another."""
-    if bench.settings is None or bench.settings.bus.type != "kafka":
+    """What was found, or nothing where neither the bus nor a source is Kafka."""
+    if bench.settings is None:
         return
+    if bench.settings.bus.type == "kafka":
+        yield from _bus(bench.settings)
+    for name, source in bench.settings.sources.items():
+        if source.type == "kafka":
+            yield _source(name, source)
+
+
+def _bus(settings: Settings) -> Iterator[Finding]:
     from eventflow.app.rooms import kafka_of
     from eventflow.kafka.doctor import examine
 
     try:
-        connection, wanted = kafka_of(bench.settings)
+        connection, wanted = kafka_of(settings)
         with _silent():
-            found = asyncio.run(examine(connection, wanted, _positions(bench.settings.data_dir / "store.db")))
+            found = asyncio.run(examine(connection, wanted, _positions(settings.data_dir / "store.db")))
     except EventflowError as error:
         yield fail("kafka", str(error), "see bus in the settings")
         return
     for one in found:
         yield Finding(one.level, "kafka", one.sentence, one.advice)
+
+
+def _source(name: str, settings: SourceSettings) -> Finding:
+    """Whether its topics can be read, by the way that the source itself takes; nothing is committed."""
+    from eventflow.plugin import SourceContext
+    from eventflow.sources.kafka import Kafka
+
+    async def look() -> None:
+        try:
+            await source.open()
+        finally:
+            await source.close()
+
+    try:
+        source = Kafka(SourceContext(name, settings.given(), settings.secrets()))
+        with _silent():
+            asyncio.run(look())
+    except EventflowError as error:
+        return fail("kafka", f"source {name}: {error}", "it is waited for; the rest of eventflow runs without it")
+    return ok("kafka", f"source {name} reaches its topics")
 
 
 @contextlib.contextmanager

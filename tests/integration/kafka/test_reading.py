@@ -41,6 +41,11 @@ async def send(bootstrap: str, topic: str, partition: int, id_: str, source: str
         await producer.send_and_wait(topic, json.dumps(event).encode(), headers=CE, partition=partition)
 
 
+async def garbage(bootstrap: str, topic: str) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        await producer.send_and_wait(topic, b"garbage", partition=0)
+
+
 async def add_partition(bootstrap: str, topic: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
@@ -65,6 +70,9 @@ def test_tail_and_explain(own_kafka, topic, seat):
         assert "fired" in seat.told("explain", "twice")
         asyncio.run(send(cluster.bootstrap, topic, 0, "twice", "/b"))
         seat.until(lambda: "several events have the id" in seat.run("explain", "twice", ends=None).stderr)
+
+        asyncio.run(garbage(cluster.bootstrap, topic))
+        seat.until(lambda: "  no event\n    dead letter: it has no headers" in out.read_text())
 
         asyncio.run(add_partition(cluster.bootstrap, topic))
         asyncio.run(send(cluster.bootstrap, topic, 1, "added", "/added"))

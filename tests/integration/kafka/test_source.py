@@ -11,6 +11,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from eventflow import Eventflow
+from eventflow.cli.doctor.bench import Bench
+from eventflow.cli.doctor.kafka import checks
+from eventflow.cli.doors import Door
 from eventflow.model.record import Ref
 
 CE = [("content-type", b"application/cloudevents+json")]
@@ -220,6 +223,19 @@ async def test_the_broker_goes_and_comes_back(own_kafka, topic, tmp_path):
         await asyncio.to_thread(kafka.nodes[0].restart)
         await send(kafka, topic, (b"b", [], None))
         assert [event["data"] for event in await events(flow, 2)] == ["a", "b"]
+
+
+async def test_doctor_looks_at_sources_too(kafka, topic, tmp_path):
+    await kafka.create_topic(topic)
+    file = tmp_path / "eventflow.yaml"
+    urls = {"here": f"kafka://{kafka.bootstrap}/{topic}", "gone": f"kafka://{kafka.bootstrap}/{topic}-gone"}
+    sources = {name: {"type": "kafka", "config": {"url": url}} for name, url in urls.items()}
+    file.write_text(json.dumps({"data_dir": str(tmp_path / "data"), "sources": sources}))
+    bench = Bench(Door(str(file), as_json=False))
+    here, gone = await asyncio.to_thread(lambda: list(checks(bench)))
+    assert (here.level, here.sentence) == ("ok", "source here reaches its topics")
+    assert gone.level == "fail"
+    assert gone.sentence.startswith(f"source gone: there is no topic '{topic}-gone'")
 
 
 @pytest.mark.parametrize("listener", ["SASL_PLAINTEXT", "SASL_SSL"])
