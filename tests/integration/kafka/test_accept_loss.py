@@ -11,7 +11,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from eventflow import Event, Eventflow
+from eventflow import Event, Eventflow, settings
+from eventflow.app.workflows import Workflows
 from eventflow.buses.kafka import KafkaBus
 from eventflow.errors import Conflict, NotFound, StorageError
 from eventflow.kafka.codec import SealedCodec
@@ -20,6 +21,11 @@ from eventflow.kafka.topics import CONTROL_SUFFIX, Wanted
 from eventflow.model.control import FORWARD
 from eventflow.model.identity import partition_of
 from eventflow.model.record import CONTROL, Entry, Ref
+from eventflow.plugin.one_series import find_detector
+from eventflow.route.loss import accepted as loss_accepted
+from eventflow.route.loss import find
+from eventflow.route.router import Router
+from eventflow.stores.sqlite import SqliteStore
 
 PARTITIONS = 3
 COUNTED = """
@@ -237,3 +243,60 @@ async def everything(flow):
     bounds = {partition: await flow.bus.bounds(partition) for partition in range(PARTITIONS)}
     refs = [Ref(partition, n) for partition, one in bounds.items() for n in range(one.start, one.end)]
     return [record for record in await flow.bus.fetch(refs) if record is not None]
+
+
+async def test_two_routers_of_a_group_go_on(shop):
+    """Neither is the one that the person spoke to: each finds in the store that its partitions may go on."""
+    given = settings.given({"data_dir": str(shop.place / "data"), "workflows": [str(shop.place / "workflows")]})
+    store = SqliteStore(shop.place / "store.db")
+    await store.open()
+    await Workflows(given).activate(store, 0)
+    wanted, reach = Wanted(shop.topic, PARTITIONS), Connection((shop.kafka.bootstrap,))
+    buses = [KafkaBus(reach, wanted, shared=True, session=3.0) for _ in range(2)]
+    for bus in buses:
+        await bus.open()
+    routers = [Router(bus, store, detectors=find_detector) for bus in buses]
+    running = [asyncio.ensure_future(router.run()) for router in routers]
+
+    async def publish(*given):
+        events = [made(name) for name in given]
+        async with asyncio.timeout(60):
+            while True:
+                with contextlib.suppress(StorageError):
+                    await buses[0].publish([Entry(partition_of(e.key, PARTITIONS), e.encode()) for e in events])
+                    return
+                await asyncio.sleep(0.1)
+
+    async def started(number):
+        counts = await store.counts()
+        return sum(found for (of, _), found in counts.items() if of == "counted") == number
+
+    async def all_halted():
+        return set().union(*(router.halted for router in routers)) >= set(range(PARTITIONS))
+
+    async def all_going():
+        held = [partition for router in routers for partition in router.positions]
+        return sorted(held) == [CONTROL, *range(PARTITIONS)] and not any(router.halted for router in routers)
+
+    try:
+        await until(all_going)
+        await publish(*names("a", 30))
+        await until(lambda: started(30))
+        await shop.make_anew(shop.topic, PARTITIONS)
+        await publish(*names("b", 60))
+        await until(all_halted)
+        for partition in range(PARTITIONS):
+            recalled = await store.recall(partition)
+            loss = await find(buses[0], recalled, partition)
+            waits, _ = await store.catalogue()
+            jump = loss_accepted(loss, recalled, id_=f"jump {partition}", by="ann", now=0, wall=0, waits=waits)
+            await store.commit(jump)
+        await until(all_going)
+        await until(lambda: started(90))
+    finally:
+        for router in routers:
+            router.drain()
+        await asyncio.gather(*running)
+        for bus in buses:
+            await bus.close()
+        await store.close()
