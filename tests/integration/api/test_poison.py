@@ -40,10 +40,13 @@ async def test_a_number_that_fits_nowhere(api, number):
 
 async def test_a_flood_of_them_is_bounded_and_never_silent(tmp_path):
     settings = {
-        "data_dir": str(tmp_path / "data"), "workflows": [str(tmp_path / "none")], "limits": {"dead_letters": 10},
+        "data_dir": str(tmp_path / "data"), "workflows": [str(tmp_path / "workflows")], "limits": {"dead_letters": 10},
         "listen": {"public": "127.0.0.1:0", "private": "127.0.0.1:0"},
     }  # fmt: skip
-    (tmp_path / "none").mkdir()
+    (tmp_path / "workflows").mkdir()
+    trigger = "{type: event, config: {event: eventflow.dead_letters.limit}}"
+    step = "{name: note, uses: debug.log, with: {message: too many}}"
+    (tmp_path / "workflows/told.yaml").write_text(f"triggers: [{trigger}]\nsteps: [{step}]\n")
     async with Eventflow(settings) as flow:
         await flow.ready()
         for start in range(0, 60, 20):
@@ -71,4 +74,8 @@ async def test_a_flood_of_them_is_bounded_and_never_silent(tmp_path):
             while (await flow.bus.bounds(CONTROL)).end < 1:
                 await asyncio.sleep(0.02)
         [alert] = [decode(one.data) for one in await flow.bus.fetch([Ref(CONTROL, 0)]) if one is not None]
+        async with asyncio.timeout(20):
+            while not (runs := await flow.store.runs(5, workflow="told")):
+                await asyncio.sleep(0.02)
+        assert len(runs) == 1
         assert (alert.type, alert.data) == (DEAD_LETTERS_LIMIT, {"workflow": "", "trigger": "", "limit": 10})
