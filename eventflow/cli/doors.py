@@ -12,7 +12,7 @@ import http.client
 import json
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 import click
@@ -21,6 +21,10 @@ from eventflow.errors import EventflowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+_ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
+    0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r", 0x202E: "\\u202e", 0x2066: "\\u2066", 0x2067: "\\u2067",
+}  # fmt: skip
 
 
 class NoServer(EventflowError):
@@ -132,8 +136,9 @@ class Door:
         finally:
             connection.close()
         if answer.status >= 400:
-            raise Answered(answer.status, _problem(text))
-        return json.loads(text) if text else None
+            raise Answered(answer.status, printable(_problem(text)))
+        found = json.loads(text) if text else None
+        return found if self.as_json else printable(found)
 
     def items(self, path: str, *, limit: int, query: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """The items of a list, page by page, at most `limit`."""
@@ -150,6 +155,17 @@ class Door:
     def print_json(self, value: Any) -> None:
         """The API's own body, for programs."""
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def printable(value: Any) -> Any:
+    """An answer for a terminal: what senders of events wrote must not move its cursor or change its colours."""
+    if isinstance(value, str):
+        return value if value.isprintable() else value.translate(_ESCAPES)
+    if isinstance(value, list):
+        return [printable(one) for one in value]
+    if isinstance(value, dict):
+        return {name: printable(one) for name, one in value.items()}
+    return value
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -24,6 +24,11 @@ def moment(value: Any) -> str:
     return when.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def short(text: str, most: int = 200) -> str:
+    """At most so much of a text that a document or an event made."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
+
+
 def status(run: dict[str, Any]) -> str:
     """The status with its reason, coloured where the terminal can."""
     text = run["status"] + (f" ({run['reason']})" if run.get("reason") else "")

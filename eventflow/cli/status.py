@@ -33,7 +33,7 @@ def command(door: Door, limit: int) -> None:
     if questions:
         click.echo("questions that wait for an answer:")
         for question in questions:
-            title = question.get("title") or question.get("question") or ""
+            title = show.short(question.get("title") or question.get("question") or "")
             cases = "|".join(
                 case["name"] if isinstance(case, dict) else str(case) for case in question.get("cases", [])
             )
