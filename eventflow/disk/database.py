@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from eventflow import ports
-from eventflow.disk.faults import file_errors, make_folder, rewrite, sync_folder, translate, translated
+from eventflow.disk.faults import file_errors, make_folder, rewrite, sync_file, sync_folder, translate, translated
 from eventflow.disk.migrations import APPLICATION, migrate
 from eventflow.errors import StorageDamaged, StorageError, StorageLost
 
@@ -242,6 +242,18 @@ class Database:
     def expect(self, *, changes: int) -> None:
         """Raise `StorageDamaged` unless the last statement touched exactly this many rows (W25)."""
         self._expect(self.raw.changes(), changes)
+
+    def sync(self) -> None:
+        """Make what was committed without a sync survive a power cut, too. Raises `StorageLost`."""
+        self.check_lost()
+        if self._connection is None:  # closing has copied and synced it all
+            return
+        try:
+            with file_errors(self.path):
+                sync_file(self._wal_path())
+        except StorageError as error:  # after a sync that failed, nobody knows; not even when the disk was only full
+            self._lost = str(error)
+            raise StorageLost(self._lost) from error
 
     def checkpoint(self) -> None:
         """Copy the WAL into the file now, as far as no other process reads from it. Raises `StorageLost`."""

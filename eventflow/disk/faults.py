@@ -81,6 +81,15 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def sync_file(path: Path) -> None:
+    """Make what others have written into a file survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def rewrite(path: Path) -> None:
     """Write every byte of a file again in its place, and sync: only then is what can be read there on the disk."""
     handle = os.open(path, os.O_RDWR)

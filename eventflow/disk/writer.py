@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
 
+from eventflow import ports
 from eventflow.disk.faults import translate
 from eventflow.disk.group import GroupCommit
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from eventflow.disk.database import Database
 
 R = TypeVar("R")
+TURNS = 8
+"""Turns of the loop for which `share` waits for somebody who syncs."""
 
 
 class Writer:
@@ -28,6 +31,8 @@ class Writer:
     def __init__(self, database: Database, *, busy: float = 5.0, group: int = 256) -> None:
         """At most `group` pieces of work share a transaction; a locked database is tried again for `busy` seconds."""
         self._database = database
+        self._written = self._safe = 0
+        """How many transactions were committed, and how many of them before the last sync."""
         # Work has no size in bytes, so each piece counts as one.
         self._group: GroupCommit[tuple[Callable[[], Any], bool], Any] = GroupCommit(
             self._commit, group_bytes=group, queue_bytes=1 << 62, busy=busy
@@ -46,6 +51,26 @@ class Writer:
         """
         return self._group.put((work, synced), 1, urgent=urgent)
 
+    async def share(self, work: Callable[[], R], written: Callable[[], object]) -> R:
+        """The same for work that others go on from at once: what they write shares its sync.
+
+        `written` is called when the work is done and can be seen, before it is synced. Whatever is written and synced
+        after it makes it safe, for the log is written in order; if nobody does that within a few turns of the loop, it
+        is synced by itself.
+        """
+        result = await self.run(work, synced=False)
+        number = self._written
+        written()
+        for _ in range(TURNS):
+            if self._safe >= number:
+                return result
+            await ports.breathe()
+        if self._safe < number:
+            number = self._written
+            self._database.sync()
+            self._safe = max(self._safe, number)
+        return result
+
     def close(self) -> None:
         """Finish what waits and take nothing more."""
         self._group.close()
@@ -56,12 +81,14 @@ class Writer:
         synced = any(wanted for _, wanted in items)
         try:
             with database.transaction(synced=synced):
-                if len(works) == 1:
-                    return [works[0]()]
-                return [self._try(work) for work in works]
+                results = [works[0]()] if len(works) == 1 else [self._try(work) for work in works]
         except _HalfDoneError:
             with database.transaction(synced=synced):
-                return [self._part(work) for work in works]
+                results = [self._part(work) for work in works]
+        self._written += 1
+        if synced:
+            self._safe = self._written
+        return results
 
     def _try(self, work: Callable[[], Any]) -> Any:
         """One piece of work without a savepoint, which costs more than most work does: who is refused has as a rule

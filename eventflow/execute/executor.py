@@ -100,6 +100,7 @@ class Executor:
         """Claim and execute until drained. Raises what the store raises when it is lost."""
         await _patiently(lambda: self.store.release(self.worker))
         renewing = self._tasks.spawn(self._renew(), "renew leases")
+        self.store.listen(self.worker, self._called.set)
         try:
             while not self.draining:
                 self._called.clear()
@@ -110,6 +111,7 @@ class Executor:
                     await self._rest()
         finally:
             renewing.cancel()
+            self.store.listen(self.worker, None)
 
     def wake(self, runs: Iterable[str] = ()) -> None:
         """There may be something to do: new runs, answers, cancels, signals; `runs` names whose inbox has something."""

@@ -16,7 +16,7 @@ from eventflow.model.event import Micros
 from eventflow.model.run import EventCopy, Firing, InboxItem, Run, Status, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from eventflow.model.commit import Commit, Recalled
     from eventflow.model.outcome import DeadCount, DeadLetter, Outcome
@@ -202,6 +202,14 @@ class Journal(Protocol):
 
     async def release(self, worker: str) -> None:
         """Give back all leases of this worker (drain, or a restart of the same worker)."""
+        ...
+
+    def listen(self, worker: str, call: Callable[[], object] | None) -> None:
+        """Call `call` as soon as a commit of this process has made runs that `claim` can take; None: no more.
+
+        That may be before the commit returns, so that both wait for one sync. An append returns once all that it builds
+        on is safe with it: the run, its claim, the commit. A store may also never call.
+        """
         ...
 
     async def next_wake(self, now: Micros) -> Micros | None:

@@ -342,7 +342,7 @@ def _bound(patch: Patch) -> None:
 
 
 FAULTS = (
-    Fault(ack_before_sync, "plain", "acknowledged_events_are_in_the_log"),
+    Fault(ack_before_sync, "approval", "acknowledged_events_are_in_the_log", seeds=80),
     Fault(position_before_run, "plain", "every_firing_has_its_run", "what_a_stateless_trigger_wants_runs_once"),
     Fault(new_key_each_try, "plain", "calls_have_one_key_per_visit"),
     Fault(check_then_insert, "doubles", "what_a_stateless_trigger_wants_runs_once"),

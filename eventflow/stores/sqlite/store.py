@@ -48,6 +48,7 @@ class SqliteStore:
         self._hold = Hold(path.parent, f"{path.name}.lock")
         self._writer = Writer(self._database)
         self._memo = Memo()
+        self._listeners: dict[str, Callable[[], object]] = {}
         self._db: Sql
         """The connection, from `open` on; whoever uses it is inside a transaction of the writer."""
 
@@ -89,7 +90,10 @@ class SqliteStore:
 
     async def commit(self, commit: Commit) -> Admitted:
         """See `Ledger.commit`."""
-        return await self._writer.run(partial(ledger.commit, self._db, commit, self._memo, self._dead_letters))
+        work = partial(ledger.commit, self._db, commit, self._memo, self._dead_letters)
+        if self._listeners and (commit.firings or commit.reruns):
+            return await self._writer.share(work, self._tell)
+        return await self._writer.run(work)
 
     async def partitions(self) -> Mapping[int, tuple[int, int, Micros]]:
         """See `Ledger.partitions`."""
@@ -156,6 +160,17 @@ class SqliteStore:
     async def release(self, worker: str) -> None:
         """See `Journal.release`."""
         await self._writer.run(partial(journal.release, self._db, worker))
+
+    def listen(self, worker: str, call: Callable[[], object] | None) -> None:
+        """See `Journal.listen`: a commit that makes runs shares the sync of their first appends."""
+        if call is not None:
+            self._listeners[worker] = call
+        else:
+            self._listeners.pop(worker, None)
+
+    def _tell(self) -> None:
+        for call in list(self._listeners.values()):
+            call()
 
     async def next_wake(self, now: Micros) -> Micros | None:
         """See `Journal.next_wake`."""

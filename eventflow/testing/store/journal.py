@@ -12,7 +12,7 @@ from eventflow.errors import Conflict, Fenced, NotFound, Unread
 from eventflow.model.commit import Delivery
 from eventflow.model.run import Parent, run_event
 from eventflow.model.workflow import encode
-from eventflow.plugin.store import Append, Lease
+from eventflow.plugin.store import Append, Claim, Lease
 from eventflow.testing.store.house import (
     DAY,
     LEASE,
@@ -110,6 +110,25 @@ class JournalTests(StoreSuite):
             await house.store.release("anna")
             claim = (await house.claim())["run_a"]
             assert [line.data for line in claim.lines] == [b"1"]
+
+    async def test_what_a_listener_is_told_of_can_be_claimed_and_survives_once_the_commit_has_returned(
+        self, tmp_path: Path
+    ) -> None:
+        """A store may tell nobody; then only the rest is asked of it."""
+        claiming: list[asyncio.Future[dict[str, Claim]]] = []
+        async with self.house(tmp_path) as house:
+            house.store.listen("anna", lambda: claiming.append(asyncio.ensure_future(house.claim())))
+            assert await house.fire(firing("run_a")) == {"run_a": "queued"}
+            taken = await asyncio.gather(*claiming)
+            assert all("run_a" in claims for claims in taken[:1])
+            house.store.listen("anna", None)
+            told = len(claiming)
+            await house.fire(firing("run_b"))
+            assert len(claiming) == told
+            await self.crash(house.store)
+        async with self.house(tmp_path) as house:
+            await house.store.release("anna")
+            assert set(await house.claim()) == {"run_a", "run_b"}
 
     async def test_an_append_after_giving_back_is_fenced(self, tmp_path: Path) -> None:
         async with self.house(tmp_path) as house:

@@ -81,10 +81,10 @@ async def test_a_commit_in_two_transactions_is_found(ram, monkeypatch):
     """A router's position that is there before its runs are."""
     effects = ledger._effects
 
-    def apart(db, commit, memo):
+    def apart(db, commit, *more):
         db.execute("COMMIT")
         db.execute("BEGIN IMMEDIATE")
-        return effects(db, commit, memo)
+        return effects(db, commit, *more)
 
     with monkeypatch.context() as patched:
         patched.setattr(ledger, "_effects", apart)
