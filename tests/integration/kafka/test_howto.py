@@ -26,5 +26,5 @@ async def test_the_page_does_what_it_says(kafka, topic, tmp_path):
         [run] = await flow.store.runs(10)
         [event] = await flow.store.run_events(run.id)
     assert run.workflow == "thanks"
-    assert b'"id":"7"' in event.data
+    assert b'"id":"7/paid"' in event.data
     assert b'"subject":"ann"' in event.data
