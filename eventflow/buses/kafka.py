@@ -19,7 +19,7 @@ from eventflow.kafka.clock import BrokerClock
 from eventflow.kafka.connection import reach_patiently
 from eventflow.kafka.lookup import Lookup
 from eventflow.kafka.membership import Alone, Member
-from eventflow.kafka.presence import Presence
+from eventflow.kafka.presence import Presence, reason
 from eventflow.kafka.publisher import Publisher
 from eventflow.kafka.reader import Reader
 from eventflow.kafka.records import Plain
@@ -243,6 +243,7 @@ class KafkaBus:
     def _round(self, seconds: float, records: int) -> None:
         """A round has ended; without records when nobody knows how."""
         if records:
+            self._presence.answered()  # a look may have to wait where much is written
             self.measures.rounds(seconds, records)
         else:
             self.measures.unclear += 1
@@ -261,7 +262,7 @@ class KafkaBus:
                 self._found(await self._lookup.count(self._wanted.topic))
                 await self._lookup.bounds((CONTROL, *range(self.partitions)))  # the leader of each answers
             except StorageError as error:
-                self._presence.failed(str(error))
+                self._presence.failed(await reason(self._connection, str(error)))
                 continue
             self._presence.answered()
             for group, membership in list(self._memberships.items()):

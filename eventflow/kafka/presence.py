@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from eventflow import ports
+from eventflow.errors import EventflowError
+from eventflow.kafka.connection import reach
 
 if TYPE_CHECKING:
+    from eventflow.kafka.connection import Connection
     from eventflow.model.event import Micros
 
 log = structlog.get_logger("eventflow.kafka")
@@ -23,6 +26,8 @@ AGAIN: Final = 1.0
 """Seconds to the next look after one that failed."""
 SILENT: Final[Micros] = 4 * ports.SECOND
 """One look that fails is no news, since leaders move and connections break; no answer for so long is."""
+KNOCK: Final = 1.0
+"""Seconds for one server to let us in, when it is asked only for the reason why nobody answers."""
 
 
 class Presence:
@@ -55,3 +60,12 @@ class Presence:
         if not self.away:
             log.warning("kafka.silent", error=why)
         self.away = why
+
+
+async def reason(connection: Connection, said: str) -> str:
+    """Why nobody answers, as one sees it who knocks at the door; where that one is let in, what was `said`."""
+    try:
+        await reach(connection, KNOCK)
+    except EventflowError as closed:
+        return str(closed)
+    return said
