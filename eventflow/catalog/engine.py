@@ -10,17 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from eventflow.catalog.kinds import INVALID, Text
 from eventflow.catalog.spelling import nearest
 from eventflow.match.functions.own import glob
-from eventflow.model.control import (
-    ADDED,
-    DEAD_LETTERS_LIMIT,
-    HALTED,
-    LAG,
-    LOSS_ACCEPTED,
-    RUN_FINISHED,
-    RUN_STARTED,
-    RUN_SUPPRESSED,
-    START,
-)
+from eventflow.model.control import ALARMS, RUN_FINISHED, RUN_STARTED, RUN_SUPPRESSED, START
 from eventflow.model.detection import CLEARED, RAISED
 
 if TYPE_CHECKING:
@@ -29,8 +19,6 @@ if TYPE_CHECKING:
 
 SAID: Final = (CLEARED, RAISED, RUN_FINISHED, RUN_SUPPRESSED)
 """Events beside all others."""
-ALARMS: Final = (LAG, DEAD_LETTERS_LIMIT, ADDED, HALTED, LOSS_ACCEPTED)
-"""Events of the control partition, which a trigger is asked for only when it names one in full (W5); waits always."""
 _INSTEAD: Final = {
     RUN_STARTED: f"a run is told at its end: {RUN_FINISHED}",
     START: "leave the trigger out: every workflow can be started by hand",

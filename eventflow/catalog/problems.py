@@ -90,8 +90,8 @@ W235 unknown-source: No source of this name or type is known, and one is called 
     `POST /events` say their source themselves, so the name may still be right.
 W237 never-said: The name, or glob, of an event that the engine never says, so nothing will come of it. It says
     `eventflow.run.finished`, `eventflow.run.suppressed`, `detector.raised`, `detector.cleared`; and, selected by
-    triggers only in full, `eventflow.lag`, `eventflow.dead_letters.limit`, `eventflow.partition.added`,
-    `eventflow.partition.halted`, `eventflow.partition.loss_accepted`.
+    triggers only in full, `eventflow.lag`, `eventflow.keys.limit`, `eventflow.dead_letters.limit`,
+    `eventflow.partition.added`, `eventflow.partition.halted`, `eventflow.partition.loss_accepted`.
 E233 no-template: `${{ }}` where it is not evaluated.
 W209 category: The category differs from the directory the file lies in.
 W220 unreachable: No way leads to this step.

@@ -35,6 +35,10 @@ LOSS_ACCEPTED = "eventflow.partition.loss_accepted"
 ADDED = "eventflow.partition.added"
 DEAD_LETTERS_LIMIT = "eventflow.dead_letters.limit"
 """From now on dead letters of a trigger, or of records as a whole, are counted and not kept (`DeadLettersLimit`)."""
+KEYS_LIMIT = "eventflow.keys.limit"
+"""A trigger holds as many keys as it may, and refuses new ones (`KeysLimit`); said once a day of the log."""
+ALARMS = (LAG, KEYS_LIMIT, DEAD_LETTERS_LIMIT, ADDED, HALTED, LOSS_ACCEPTED)
+"""Events of the control partition, which a trigger is asked for only when it names one in full (W5)."""
 REFUSED = "eventflow.source.refused"
 """A message that a source fetched and that is no event: it becomes a dead letter, and the source goes on."""
 
@@ -69,6 +73,14 @@ class Forward(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class DeadLettersLimit(msgspec.Struct, frozen=True):
     """The body of `eventflow.dead_letters.limit`: whose letters (both empty: records as a whole), and the bound."""
+
+    workflow: str
+    trigger: str
+    limit: int
+
+
+class KeysLimit(msgspec.Struct, frozen=True):
+    """The body of `eventflow.keys.limit`."""
 
     workflow: str
     trigger: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from eventflow.model.control import KEYS_LIMIT, KeysLimit
+from eventflow.model.control import record as engine_record
 from eventflow.model.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from eventflow.route.rules import Front
 
 MINUTE: Final[Micros] = 60_000_000
+_DAY: Final[Micros] = 86_400_000_000
+_TOLD: Final = "keys told"
+"""Beside the stages in what is kept: on which day it was said that no new key is taken."""
 KEPT: Final = 20
 """So many refusals are kept per trigger, stage and minute; all are counted (W14)."""
 
@@ -80,6 +85,8 @@ class Desk:
         self, name: Name, ref: Ref, log_time: Micros, stage: str, reason: str, key: str | None, values: dict[str, Any]
     ) -> None:
         """Keep an outcome if it is among the first of its trigger, stage and minute."""
+        if reason == "key_limit":
+            self._tell(name, ref, log_time, values["limit"])
         kept = self.memory.trigger(name).kept
         minute = log_time // MINUTE
         at, number = kept.get(stage, (minute, 0))
@@ -94,6 +101,14 @@ class Desk:
                 values=values,
             )
         )  # fmt: skip
+
+    def _tell(self, name: Name, ref: Ref, log_time: Micros, limit: int) -> None:
+        """Say that the trigger takes no new key, once a day (W15)."""
+        kept, day = self.memory.trigger(name).kept, log_time // _DAY
+        if kept.get(_TOLD, (None, 0))[0] != day:
+            kept[_TOLD] = (day, 1)
+            id_ = f"{ref.handle}/keys/{name[0]}/{name[1]}"
+            self.effects.outbox.append(engine_record(KEYS_LIMIT, id_, log_time, KeysLimit(*name, limit)))
 
     def settle(self) -> None:
         """Write the counts into memory."""

@@ -14,10 +14,10 @@ import structlog
 
 from eventflow import ports
 from eventflow.errors import Overloaded, StorageBusy, StorageFull, StorageUnclear
+from eventflow.model.control import ALARMS
 from eventflow.model.event import Envelope
 from eventflow.model.identity import partition_of
 from eventflow.model.record import CONTROL, Entry
-from eventflow.route.rules import ALARMS
 
 if TYPE_CHECKING:
     from eventflow.model.event import Micros

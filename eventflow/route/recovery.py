@@ -15,7 +15,6 @@ from eventflow.route.decide import decide
 from eventflow.route.fitting import pieces
 from eventflow.route.held import Held
 from eventflow.route.loss import find
-from eventflow.route.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from eventflow.model.record import Bounds, Record, Ref
     from eventflow.plugin.bus import Subscription
     from eventflow.route.fitting import Fits
+    from eventflow.route.memory import Memory
     from eventflow.route.rules import Front
 
 
@@ -56,16 +56,15 @@ async def recover(
     partition: int,
     front_of: Callable[[int], Awaitable[Front]],
     fits: Fits,
-    guarded: frozenset[tuple[str, str]] = frozenset(),
+    memory: Memory,
 ) -> Held:
-    """The partition with the memory of its position; the subscription stands there.
+    """The partition with the memory of its position, in an empty `memory`; the subscription stands there.
 
     Raises `PartitionHalted`, `Fenced` when it was taken from us meanwhile, `NotFound` when its catalogue is gone, and
-    `Spoiled` for a detector that is to be `guarded`.
+    `Spoiled` for a detector that memory is to guard.
     """
     recalled = await _verified(bus, recalled, partition)
     front = await front_of(recalled.catalogue)
-    memory = Memory(guarded=guarded)
     memory.load(recalled.slots)
     held = Held(partition, bus.partitions, recalled, memory, front)
     await _catch_up(bus, subscription, held, recalled.memory_at.offset, fits)

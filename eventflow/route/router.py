@@ -17,6 +17,7 @@ from eventflow.route import readings
 from eventflow.route.careful import TRIES, Marks
 from eventflow.route.catalogues import Catalogues
 from eventflow.route.fitting import Fits, InProcess
+from eventflow.route.memory import KEY_LIMIT, Memory
 from eventflow.route.panel import Spoiled
 from eventflow.route.patience import Patient
 from eventflow.route.recovery import recover
@@ -63,8 +64,13 @@ class Router:
         on_commit: Callable[[Commit, Admitted], object] | None = None,
         detectors: Find = no_types,
         fitter: Fitter | None = None,
+        keys: int = KEY_LIMIT,
     ) -> None:
-        """Read `bus` as `group`, commit to `store`; `on_commit` hears of every commit, `fitter` makes models."""
+        """Read `bus` as `group`, commit to `store`; a trigger keeps state for at most so many `keys` (W15).
+
+        `on_commit` hears of every commit, `fitter` makes models.
+        """
+        self._keys = keys
         self._bus = bus
         self._store = store
         self._group = group
@@ -276,8 +282,9 @@ class Router:
         recalled = await self._store.recall(partition)
         try:
             held = await recover(
-                self._patient, self._subscription, recalled, partition, self._catalogues.front, self.fits, self._guarded
-            )
+                self._patient, self._subscription, recalled, partition, self._catalogues.front, self.fits,
+                Memory(key_limit=self._keys, guarded=self._guarded),
+            )  # fmt: skip
         except PartitionHalted as error:
             await self._standing.leave(partition, str(error), recalled.last)
             return

@@ -15,7 +15,7 @@ import msgspec
 from eventflow.errors import ComponentError
 from eventflow.match import Env, ExpressionError, Index, compile, template  # noqa: A004 - the door's word
 from eventflow.match.waits import split
-from eventflow.model.control import ADDED, DEAD_LETTERS_LIMIT, HALTED, LAG, LOSS_ACCEPTED
+from eventflow.model.control import ALARMS
 from eventflow.model.identity import digest, partition_of
 from eventflow.model.record import CONTROL
 from eventflow.model.workflow import Action, Catalogue, Loop, Match, Parallel, Selector, Step, Trigger, Workflow, decode
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from eventflow.model.detection import Condition
     from eventflow.model.event import Micros
 
-ALARMS: Final = (LAG, HALTED, ADDED, LOSS_ACCEPTED, DEAD_LETTERS_LIMIT)
 _DAY: Final[Micros] = 86_400_000_000
 _ALWAYS: Final = ("id", "source", "type", "eventflowchain", "eventflowhops")
 _LARGE: Final = frozenset((("event",), ("event", "data"), ("event", "body")))

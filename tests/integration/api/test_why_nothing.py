@@ -167,7 +167,7 @@ class Seat:
 
 
 @asynccontextmanager
-async def seated(tmp_path: Path, **texts: str) -> AsyncIterator[Seat]:
+async def seated(tmp_path: Path, *, limits: dict[str, int] | None = None, **texts: str) -> AsyncIterator[Seat]:
     folder = tmp_path / "workflows"
     for name, text in texts.items():
         path = folder / f"{name}.yaml"
@@ -175,7 +175,7 @@ async def seated(tmp_path: Path, **texts: str) -> AsyncIterator[Seat]:
         path.write_text(text)
     settings = {
         "data_dir": str(tmp_path / "data"), "workflows": [str(folder)],
-        "listen": {"public": "127.0.0.1:0", "private": "127.0.0.1:0"},
+        "listen": {"public": "127.0.0.1:0", "private": "127.0.0.1:0"}, "limits": limits or {},
     }  # fmt: skip
     async with Eventflow(settings) as house:
         await house.ready()
@@ -211,6 +211,45 @@ async def told(seat: Seat, handle: str, workflow: str) -> str:
     _, answer = await seat.get(f"/explain/{handle}?workflow={workflow}")
     assert answer["outcomes"] == []
     return " ".join(answer["notes"])
+
+
+KEYED = """
+metadata: {name: keyed}
+triggers: [{id: t, type: event, config: {event: thing, key: event.subject, cooldown: 1h}}]
+steps: [{name: note, uses: run.annotate, with: {text: came}}]
+"""
+WATCHED = """
+metadata: {name: watched}
+triggers:
+  - id: t
+    type: condition
+    config: {watch: {event: thing}, key: event.subject, value: event.data.n, detector: {type: threshold, config: {above: 9}}}
+steps: [{name: note, uses: run.annotate, with: {text: came}}]
+"""
+ALERTED = """
+metadata: {name: alerted}
+triggers: [{id: t, type: event, config: {event: eventflow.keys.limit}}]
+steps: [{name: note, uses: run.annotate, with: {text: "${{ event.data.workflow }} ${{ event.data.limit }}"}}]
+"""
+
+
+async def test_a_trigger_with_as_many_keys_as_it_may_hold(tmp_path: Path) -> None:
+    """Whoever is beyond is refused by name, and one event a day says so: it starts what names it (W15)."""
+    async with seated(tmp_path, limits={"keys": 2}, keyed=KEYED, watched=WATCHED, alerted=ALERTED) as seat:
+        handles = [await seat.emit(subject=f"s{n}", data={"n": 10}) for n in range(5)]
+        await seat.settled()
+        status, answer = await seat.get(f"/explain/{handles[-1]}")
+        assert status == 200, answer
+        for workflow in ("keyed", "watched"):
+            found = outcome(answer, workflow)
+            assert (found["stage"], found["reason"]) == ("keyed", "key_limit"), found
+            assert "2 keys" in found["sentence"]
+        async with asyncio.timeout(20):
+            while len(runs := (await seat.get("/runs?workflow=alerted"))[1]["items"]) < 2:
+                await asyncio.sleep(0.05)
+        await seat.settled()
+        assert len(runs) == 2, "once for each trigger, however many are refused"
+        assert len((await seat.get("/runs?workflow=keyed"))[1]["items"]) == 2
 
 
 async def test_a_workflow_that_is_held_back(tmp_path: Path) -> None:
