@@ -90,7 +90,7 @@ class Eventflow:
         self._tasks = ports.Tasks(self.room_failed)
         self._router = Router(
             self.bus, self.store, group="router", zone=self.settings.timezone or "UTC", on_commit=self._committed,
-            detectors=find_detector, fitter=Child(),
+            detectors=find_detector, fitter=Child(), keys=self.settings.limits.keys,
         )  # fmt: skip
         self._outbox = Outbox(self.bus, self.store, worker=self.worker)
         self._executor = Executor(
