@@ -62,7 +62,7 @@ def accept_loss(door: Door, partition: str, lost: str | None, comment: str) -> N
     if lost is None:
         lost = _ask(loss, partition, told)
     if lost != told:
-        raise click.UsageError(f"--lost {lost} is not what is lost ({told}): {loss['sentence']}")
+        raise click.UsageError(f"{lost!r} is not what is lost ({told}), so nothing was accepted: {loss['sentence']}")
     body = {"to": loss["to"], "comment": comment} | ({} if loss["lost"] is None else {"lost": loss["lost"]})
     accepted = door.request("POST", f"/partitions/{part(partition)}/accept-loss", body)
     if door.as_json:

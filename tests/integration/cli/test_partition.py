@@ -87,7 +87,7 @@ def test_nobody_goes_on_by_accident(halted: Seat) -> None:
     assert "nobody can tell" in asked
     assert "eventflow partition accept-loss 0 --lost unknown" in asked
     wrong = halted.run("partition", "accept-loss", "0", "--lost", "3", ends=2).stderr
-    assert "--lost 3 is not what is lost (unknown)" in wrong
+    assert "'3' is not what is lost (unknown), so nothing was accepted" in wrong
     fine = halted.run("partition", "accept-loss", "control", "--lost", "0", ends=2).stderr
     assert "partition control goes on, and has lost nothing" in fine
     none = halted.run("partition", "accept-loss", "7", "--lost", "0", ends=2).stderr
