@@ -20,7 +20,7 @@ from eventflow.execute import calls, decisions, fold, waiting
 from eventflow.execute.turn import Turn
 from eventflow.model.journal import Finished, encode
 from eventflow.model.run import TERMINAL
-from eventflow.route import recovery, router
+from eventflow.route import recovery, router, standing
 from eventflow.route.effects import Effects
 from eventflow.route.fitting import Fits, pending
 from eventflow.route.judged import Judged
@@ -321,12 +321,12 @@ def a_recovery_that_waits_for_what_is_gone(patch: Patch) -> None:
 
 def a_halt_by_an_old_view(patch: Patch) -> None:
     """A partition is left out because the log no longer holds our position, though another has moved it on."""
-    leave = router.Router._leave
+    leave = standing.Standing.leave
 
-    async def at_once(self: router.Router, partition: int, reason: str, _last: str) -> None:
+    async def at_once(self: standing.Standing, partition: int, reason: str, _last: str) -> None:
         await leave(self, partition, reason, (await self._store.recall(partition)).last)
 
-    patch.setattr(router.Router, "_leave", at_once)
+    patch.setattr(standing.Standing, "leave", at_once)
 
 
 def _bound(patch: Patch) -> None:
