@@ -71,7 +71,7 @@ class SqliteBus:
         segment_bytes: int = 0,
         segment_age: float = 0.0,
         spare_bytes: int = 4 << 20,
-        group_bytes: int = 4 << 20,
+        group_bytes: int = 1 << 20,
         queue_bytes: int = 64 << 20,
         patience: float = 2.0,
         busy: float = 5.0,
