@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from eventflow.disk.database import Database
 
 R = TypeVar("R")
+GATHER = 0.001
+"""Seconds in which work that comes turn by turn may gather for one commit: what a commit takes on a good disk."""
 TURNS = 8
 """Turns of the loop for which `share` waits for somebody who syncs."""
 
@@ -35,7 +37,7 @@ class Writer:
         """How many transactions were committed, and how many of them before the last sync."""
         # Work has no size in bytes, so each piece counts as one.
         self._group: GroupCommit[tuple[Callable[[], Any], bool], Any] = GroupCommit(
-            self._commit, group_bytes=group, queue_bytes=1 << 62, busy=busy
+            self._commit, group_bytes=group, queue_bytes=1 << 62, busy=busy, gather=GATHER
         )
 
     def run(self, work: Callable[[], R], *, urgent: bool = True, synced: bool = True) -> asyncio.Future[R]:
