@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from eventflow.settings import Settings
 
 log = structlog.get_logger("eventflow.app")
+GROUP = "router"
+"""Who reads the bus."""
 HOUSEKEEPING = 60.0
 """Seconds between two rounds of retention."""
 LOOK = 1.0
@@ -89,7 +91,7 @@ class Eventflow:
         self._hold = Hold(Path(self.settings.data_dir))
         self._tasks = ports.Tasks(self.room_failed)
         self._router = Router(
-            self.bus, self.store, group="router", zone=self.settings.timezone or "UTC", on_commit=self._committed,
+            self.bus, self.store, group=GROUP, zone=self.settings.timezone or "UTC", on_commit=self._committed,
             detectors=find_detector, fitter=Child(), keys=self.settings.limits.keys,
         )  # fmt: skip
         self._outbox = Outbox(self.bus, self.store, worker=self.worker)
@@ -133,6 +135,7 @@ class Eventflow:
             await self._fix_bus()
             await self._fix_partitions()
             await self._give_key()
+            await self._be_the_first()
             if isinstance(self.bus, MemoryBus):
                 known = await self.store.partitions()
                 self.bus.resume({partition: position for partition, (position, _, _) in known.items()})
@@ -226,6 +229,13 @@ class Eventflow:
             key = await self.store.setting(seal.SETTING, ports.random_bytes(seal.KEY_BYTES).hex())
             codec.take_key(bytes.fromhex(key))
 
+    async def _be_the_first(self) -> None:
+        """A store that has decided nothing must not decide again what another one has: everything would run twice."""
+        if not isinstance(self.bus, KafkaBus) or await self.store.partitions():
+            return
+        if before := await self.bus.decided_before(GROUP):
+            raise SettingsError(before)
+
     async def _keep_house(self) -> None:
         """Retention, now and then; never above the lowest `memory_at` (W6)."""
         while True:
@@ -307,6 +317,8 @@ class Eventflow:
         found = {"router": self._router.trouble} if self._router.trouble else {}
         if full := getattr(self.bus, "full", ""):
             found["bus"] = full
+        if rival := getattr(self.bus, "rival", ""):
+            found["rival"] = rival
         if not self._open:
             found["house"] = "starting"
         if self.ended.is_set():

@@ -2,19 +2,20 @@
 
 What is acknowledged is on every replica that must have it (acks=all); whether that survives a power cut is the topic's
 doing, and `survives` says so. Positions are not Kafka's business: they are asked from the store at each assignment, and
-what is committed to Kafka is a hint for lag dashboards. How Kafka itself is spoken to is `eventflow.kafka`.
+what is committed to Kafka is a hint, for lag dashboards and against a second eventflow at the topic. How Kafka is
+spoken to is `eventflow.kafka`.
 """
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from eventflow import ports
 from eventflow.disk.search import has_id
-from eventflow.errors import StorageError
+from eventflow.errors import StorageBusy, StorageError
 from eventflow.kafka.clock import BrokerClock
 from eventflow.kafka.connection import reach_patiently
 from eventflow.kafka.lookup import Lookup
@@ -23,6 +24,7 @@ from eventflow.kafka.presence import Presence, reason
 from eventflow.kafka.publisher import Publisher
 from eventflow.kafka.reader import Reader
 from eventflow.kafka.records import Plain
+from eventflow.kafka.rivals import Rivals, decided
 from eventflow.kafka.tails import Tails
 from eventflow.kafka.topics import LARGEST, Topic, Wanted, prepare, remarks
 from eventflow.model.record import CONTROL, Bounds, Ref
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
     from eventflow.plugin.bus import Subscription
 
 log = structlog.get_logger("eventflow.kafka")
+
+GROUP_TRIES: Final = 6
+GROUP_PAUSE: Final = 0.5
+"""Seconds."""
 
 
 class Measures:
@@ -82,6 +88,7 @@ class KafkaBus:
         self._topics: tuple[Topic, Topic] | None = None
         self._partitions_there = wanted.partitions
         self._clock = BrokerClock()
+        self._rivals = Rivals(self._wanted.topic)
         self._presence = Presence()
         self._readers: dict[Reader, str] = {}
         self._memberships: dict[str, Membership] = {}
@@ -128,6 +135,11 @@ class KafkaBus:
     def full(self) -> str:
         """Why events from outside are refused now, or the next one would be; empty while that is not known."""
         return self._publisher.away or self._presence.away
+
+    @property
+    def rival(self) -> str:
+        """What is to be said of another eventflow that decides this log too; empty without one."""
+        return self._rivals.trouble
 
     def now(self) -> Micros:
         """The log clock: the broker's, as far as it shows."""
@@ -210,6 +222,21 @@ class KafkaBus:
         found.sort(key=lambda one: (one.log_time, one.partition == CONTROL, one.ref), reverse=True)
         return [record.ref for record in found[:limit]]
 
+    async def decided_before(self, group: str) -> str:
+        """Why a store that has decided nothing must not begin with this log: another has; empty where it may.
+
+        Who may not ask Kafka's group, or gets no answer of it, begins.
+        """
+        name = self._group(group)
+        for _ in range(GROUP_TRIES):
+            try:
+                return decided(self._wanted.topic, name, await self._lookup.hinted(name, self._every()))
+            except StorageBusy:
+                await ports.sleep(GROUP_PAUSE)  # a Kafka that has just started makes its own topics first
+            except StorageError:
+                break
+        return ""
+
     def _join(self, group: str) -> Membership:
         """All subscriptions of a group in this process share what the process is given."""
         if not self._shared:
@@ -254,7 +281,7 @@ class KafkaBus:
     async def _watch(self) -> None:
         """See whether Kafka answers, also when nobody publishes, and partitions that somebody has added.
 
-        And tell Kafka's group how far we are, for lag dashboards; who may not do that does without.
+        And tell Kafka's group how far we are, for lag dashboards, and hear who else does; who may not, does without.
         """
         while True:
             await ports.sleep(self._presence.pause)
@@ -268,7 +295,11 @@ class KafkaBus:
             for group, membership in list(self._memberships.items()):
                 if hints := membership.hints():
                     with contextlib.suppress(StorageError):
-                        await self._lookup.hint(self._group(group), hints)
+                        self._rivals.seen(await self._lookup.hinted(self._group(group), self._every()))
+                        await self._lookup.hint(self._group(group), hints, self._rivals.note)
+
+    def _every(self) -> tuple[int, ...]:
+        return (CONTROL, *range(self._partitions_there))
 
     def _found(self, partitions: int) -> None:
         """The topic has so many partitions now."""

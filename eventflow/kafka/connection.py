@@ -181,8 +181,11 @@ def _silent(error: BaseException, connection: Connection, place: str) -> str:
     if isinstance(error, TimeoutError):
         return f"Kafka at {place} does not answer"
     if isinstance(error, (kafka.KafkaConnectionError, ConnectionError, asyncio.IncompleteReadError)):
-        hint = "" if connection.tls else f"; if that port speaks TLS, give {connection.where}.tls"
-        return f"Kafka at {place} closed the connection before it answered{hint}"
+        where = connection.where
+        hints = [f"speaks no TLS, leave {where}.tls away" if connection.tls else f"speaks TLS, give {where}.tls"]
+        if connection.sasl is None:
+            hints.append(f"wants a log-in, give {where}.sasl")
+        return f"Kafka at {place} closed the connection before it answered; if that port {', or '.join(hints)}"
     if isinstance(error, OSError):
         name = os.strerror(error.errno) if error.errno is not None and error.errno in errno.errorcode else str(error)
         return f"Kafka at {place} cannot be reached: {name}"

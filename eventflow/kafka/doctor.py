@@ -111,3 +111,8 @@ def _place(partition: int, at: int, bounds: Bounds | None) -> Finding | None:
     if bounds.end - at > MUCH:
         return Finding("warn", f"{bounds.end - at} records of {name(partition)} wait", "is eventflow running?")
     return None
+
+
+def _stands(partition: int, advice: str) -> str:
+    which = "control" if partition == CONTROL else str(partition)
+    return f"it stands still; {advice}; or, to go on without: eventflow partition accept-loss {which}"

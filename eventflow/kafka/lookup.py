@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from eventflow import ports
 from eventflow.errors import StorageBusy, StorageError
-from eventflow.kafka.taming import STOP, commit_offsets, count_partitions, stop_consumer, tame
+from eventflow.kafka.taming import STOP, commit_offsets, committed_offsets, count_partitions, stop_consumer, tame
 from eventflow.model.record import Bounds, Record, Ref
 
 if TYPE_CHECKING:
@@ -65,10 +65,18 @@ class Lookup:
         async with self._turn:
             return await self._bounded(self._count(topic))
 
-    async def hint(self, group: str, places: dict[int, int]) -> None:
-        """Commit offsets for a group that has no members. Raises `StorageBusy`."""
+    async def hint(self, group: str, places: dict[int, int], note: str) -> None:
+        """Commit offsets for a group that has no members, with a note beside each.
+
+        Raises `StorageBusy`, `StorageError` where we may not.
+        """
         async with self._turn:
-            await self._bounded(self._hint(group, places))
+            await self._bounded(self._hint(group, places, note))
+
+    async def hinted(self, group: str, partitions: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """What a group was told, by partition: offset and note. Raises `StorageBusy`, `StorageError` as `hint` does."""
+        async with self._turn:
+            return await self._bounded(self._hinted(group, partitions))
 
     async def fetch(self, refs: Sequence[Ref]) -> dict[Ref, Record]:
         """Those of the records that are there. Raises `StorageBusy`."""
@@ -105,17 +113,27 @@ class Lookup:
     # --- inside --------------------------------------------------------------------------------------------------
 
     async def _bounded(self, question: Coroutine[Any, Any, T]) -> T:
-        from aiokafka.errors import KafkaError
+        from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 
         try:
             async with ports.deadline(PATIENCE):
                 return await question
+        except GroupAuthorizationFailedError:
+            raise StorageError("we may not use Kafka's group") from None
         except (KafkaError, OSError, TimeoutError) as error:
             client, self._client = self._client, None
             if client is not None:
                 await stop_consumer(client, 0.5)
-            said = str(error).strip() or type(error).__name__
-            raise StorageBusy(f"Kafka does not answer: {said}") from None
+            raise StorageBusy(f"Kafka does not answer: {self._said(error)}") from None
+
+    def _said(self, error: Exception) -> str:
+        from aiokafka.errors import KafkaConnectionError
+
+        if isinstance(error, TimeoutError):
+            return f"nothing came within {PATIENCE:g} s"
+        if isinstance(error, KafkaConnectionError):
+            return f"no broker can be reached at {', '.join(self._connection.servers)}"
+        return str(error).strip() or type(error).__name__
 
     async def _connected(self) -> Any:
         if self._ended():
@@ -155,9 +173,15 @@ class Lookup:
         client = await self._connected()
         return await count_partitions(client, topic)
 
-    async def _hint(self, group: str, places: dict[int, int]) -> None:
+    async def _hint(self, group: str, places: dict[int, int], note: str) -> None:
         client = await self._connected()
-        await commit_offsets(client, group, [(*self._place(partition), at) for partition, at in places.items()])
+        await commit_offsets(client, group, [(*self._place(partition), at) for partition, at in places.items()], note)
+
+    async def _hinted(self, group: str, partitions: Sequence[int]) -> dict[int, tuple[int, str]]:
+        client = await self._connected()
+        numbers = {self._place(partition): partition for partition in partitions}
+        found = await committed_offsets(client, group, list(numbers))
+        return {numbers[place]: told for place, told in found.items()}
 
     async def _read(self, partition: int, begin: int, end: int) -> list[Record]:
         """The records of [begin, end), which lies within the log."""

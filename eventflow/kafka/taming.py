@@ -132,8 +132,8 @@ async def count_partitions(consumer: Any, topic: str) -> int:
     return len(consumer._client.cluster.partitions_for_topic(topic) or ())
 
 
-async def commit_offsets(consumer: Any, group: str, places: Sequence[tuple[str, int, int]]) -> None:
-    """Commit (topic, partition, offset) for a group without members. Raises what aiokafka raises."""
+async def commit_offsets(consumer: Any, group: str, places: Sequence[tuple[str, int, int]], note: str = "") -> None:
+    """Commit (topic, partition, offset) for a group without members, with a note. Raises what aiokafka raises."""
     from aiokafka.client import ConnectionGroup, CoordinationType
     from aiokafka.errors import for_code
     from aiokafka.protocol.commit import OffsetCommitRequest
@@ -142,7 +142,7 @@ async def commit_offsets(consumer: Any, group: str, places: Sequence[tuple[str, 
     node = await client.coordinator_lookup(CoordinationType.GROUP, group)
     topics: dict[str, list[tuple[int, int, str]]] = {}
     for topic, partition, offset in places:
-        topics.setdefault(topic, []).append((partition, offset, ""))
+        topics.setdefault(topic, []).append((partition, offset, note))
     request = OffsetCommitRequest(group, -1, "", -1, list(topics.items()))
     answer = await client.send(node, request, group=ConnectionGroup.COORDINATION)
     for _, partitions in answer.topics:
@@ -150,6 +150,36 @@ async def commit_offsets(consumer: Any, group: str, places: Sequence[tuple[str, 
             if code:
                 error: type[Exception] = for_code(code)
                 raise error
+
+
+async def committed_offsets(
+    consumer: Any, group: str, places: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[int, str]]:
+    """By (topic, partition) the offset and the note that a group has; without those it has none for.
+
+    Raises what aiokafka raises.
+    """
+    from aiokafka.client import ConnectionGroup, CoordinationType
+    from aiokafka.errors import for_code
+    from aiokafka.protocol.commit import OffsetFetchRequest
+
+    client = consumer._client
+    node = await client.coordinator_lookup(CoordinationType.GROUP, group)
+    topics: dict[str, list[int]] = {}
+    for topic, partition in places:
+        topics.setdefault(topic, []).append(partition)
+    answer = await client.send(
+        node, OffsetFetchRequest(group, list(topics.items())), group=ConnectionGroup.COORDINATION
+    )
+    found = {}
+    for topic, partitions in answer.topics:
+        for partition, offset, note, code in partitions:
+            if code:
+                error: type[Exception] = for_code(code)
+                raise error
+            if offset >= 0:
+                found[topic, partition] = (int(offset), str(note or ""))
+    return found
 
 
 async def stop_consumer(consumer: Any, seconds: float = STOP) -> None:
