@@ -1,6 +1,7 @@
 """An idle eventflow notices by itself that its broker is gone, and that it is back, and says so once each."""
 
 import asyncio
+import logging
 
 import pytest
 import structlog
@@ -13,9 +14,12 @@ QUIET = 8.0
 
 @pytest.fixture
 def lines(caplog):
-    """Every log line from now on, ours and aiokafka's."""
+    """Every log line from now on, ours (whatever level a house of an earlier test has set) and aiokafka's."""
+    before = structlog.get_config()["wrapper_class"]
     with structlog.testing.capture_logs() as ours:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET))
         yield lambda: [line["event"] for line in ours] + [record.getMessage() for record in caplog.records]
+    structlog.configure(wrapper_class=before)
 
 
 async def until(condition, within=60):

@@ -1,10 +1,23 @@
 """A broker that does not answer is away, one look that fails is not, and each change is told once."""
 
+import logging
+
+import pytest
 import structlog
 
 from eventflow import ports
 from eventflow.kafka.presence import AGAIN, EVERY, Presence
 from eventflow.testing.bus import MovedClock
+
+
+@pytest.fixture
+def said():
+    """Every line of ours, whatever level a house of an earlier test has set."""
+    before = structlog.get_config()["wrapper_class"]
+    with structlog.testing.capture_logs() as lines:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET))
+        yield lines
+    structlog.configure(wrapper_class=before)
 
 
 def test_one_look_that_fails_is_no_news():
@@ -20,8 +33,8 @@ def test_one_look_that_fails_is_no_news():
         assert presence.away == ""
 
 
-def test_silence_is_told_once_and_its_end_too():
-    with ports.use(MovedClock()) as world, structlog.testing.capture_logs() as said:
+def test_silence_is_told_once_and_its_end_too(said):
+    with ports.use(MovedClock()) as world:
         presence = Presence()
         for _ in range(100):
             world.moved += ports.SECOND
