@@ -111,9 +111,8 @@ async def test_what_is_no_event_or_a_forgery_is_a_dead_letter_and_never_fatal(ka
         letters = await dead(flow, len(strange) + 2)
         assert len(letters) == len(strange) + 2
         assert all(letter.error.startswith("NotAnEvent: ") for letter in letters), {one.error for one in letters}
-        assert sorted(letter.data for letter in letters) == sorted(
-            [value or b"" for value, _ in strange] + [start, event(6)]
-        )
+        kept = [value if value and len(value) <= 64 << 10 else b"" for value, _ in strange]  # no more of one
+        assert sorted(letter.data for letter in letters) == sorted([*kept, start, event(6)])
         for letter in letters:
             [record] = await flow.bus.fetch([letter.ref])
             assert await flow.explain(letter.ref) == []
