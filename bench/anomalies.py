@@ -56,7 +56,7 @@ def judged(kind: str, rows: list[tuple[int, float]], sensitivity: float) -> dict
     type_ = find_detector(kind)
     detector = type_(type_.Config(), DetectorContext())
     spec = DetectorSpec(type=kind, judging=Judging(sensitivity=sensitivity))
-    judge = Judge(Condition(value=None, detector=spec), absolute=False, clears_below=1.0)
+    judge = Judge(Condition(value=None, detector=spec), absolute=False, clears_below=1.0, tail=detector.tail)
     one, slot = Judged(("w", "t"), "", absolute=False), detector.series("", "")
     columns: dict[str, list[float]] = {name: [] for name in KINDS}
     now = 0

@@ -98,7 +98,7 @@ BOUNDS: Final = Shape(
 COMMON: Final[dict[str, Key]] = {
     "sensitivity": Key(OneIn(), "how rare a sample must be to alarm; default 1 in 1000"),
     "alarm_rate": Key(Number(0.0000001, 0.5, fraction=True), "the same as a share of samples: 0.001"),
-    "quiet": Key(Duration(), "after an alarm began, so long only what is stranger; default 120 samples"),
+    "quiet": Key(Duration(), "after an alarm began, so long only what is stranger; default 120 samples, at most 12h"),
     "at_most": Key(
         Shape(
             "at_most",

@@ -106,6 +106,12 @@ class Detector(ABC):
     """Of what `dump` writes; another version's memory is dropped and learned again."""
     Config: ClassVar[type[BaseModel]]
     """What `config` may hold beside the keys that all types have; unknown keys forbidden."""
+    tail: float | None = None
+    """For `relative`: how far usual scores go beyond their own 97 % point, on average and as a share of that point.
+
+    0.16 for distances in normal noise. The Judge presumes it of a series until it has seen enough of the series' own
+    tail. None: nothing is presumed. An object may set its own.
+    """
     clears_below: float = 1.0
     """For `absolute`: an open alarm ends below this score (hysteresis). An object may set its own."""
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-WORDS: Final = ("name", "scale", "version", "extra", "clears_below")
+WORDS: Final = ("name", "scale", "version", "extra", "clears_below", "tail")
 """What a short class may say of itself, as `Detector` does; only `name` has no default."""
 DEEPEST: Final = 16
 

@@ -207,7 +207,8 @@ def _event(
 def _verdict(one: Judged, answer: int, value: float, score: float, why: Explanation) -> Verdict:
     alarm = one.alarm
     state = {answers.PENDING: "pending", answers.RAISE: "alarm", answers.CLEARING: "clearing"}.get(answer, "cleared")
-    rarity = 10.0**one.rarity if one.rarity else None
+    history = one.rarities
+    rarity = 10.0 ** min(one.rarity, history.most) if one.rarity and history is not None else None
     settled = alarm is not None and alarm.settled
     return Verdict(
         state=state,

@@ -25,6 +25,8 @@ WARM: Final = 100
 """So many scores are learned before a relative one is judged."""
 HOLD: Final = 120
 """After an alarm began, so many rows must be stranger than all since to begin another (unless `quiet` says a time)."""
+HOLD_MOST: Final[Micros] = 12 * 3_600_000_000
+"""But not for longer: where samples are an hour apart, `HOLD` of them are five days and other outages."""
 RELEARN: Final = 50
 """So many rows under one alarm, and what is still strange is the new level."""
 CALM: Final = 5
@@ -47,12 +49,13 @@ LEARNING, NORMAL, IGNORED, QUIET, AT_MOST, PENDING, OPEN, CLEARING, RAISE, CLEAR
 class Judge:
     """What is the same for all series of a trigger."""
 
-    def __init__(self, condition: Condition, *, absolute: bool, clears_below: float) -> None:
-        """Judge as the condition says."""
+    def __init__(self, condition: Condition, *, absolute: bool, clears_below: float, tail: float | None = None) -> None:
+        """Judge as the condition says, scores of a detector that says this of itself."""
         judging: Judging = condition.detector.judging
         self.judging = judging
         self.absolute = absolute
         self.clears_below = clears_below
+        self._tail = tail if tail is not None and tail > 0.0 else 0.0
         self.for_ = condition.for_
         self.clear_for = condition.clear_for
         self.sensitivity = log10(max(2.0, judging.sensitivity))
@@ -83,7 +86,7 @@ class Judge:
             if score == score:  # noqa: PLR0124
                 place = history.place(score)
                 if not learning and (place > history.top or self._shares):
-                    rarity = history.of(score, place)
+                    rarity = history.of(score, place, self._tail)
                     strange = rarity >= self._wanted(one)
         one.rarity = rarity
         if learning and self._warmup is not None:
@@ -135,8 +138,10 @@ class Judge:
 
     def _holds_off(self, one: Judged, at: Micros, rarity: float) -> bool:
         """Whether an alarm began so lately that this row, no stranger than those, says nothing new."""
-        in_rows = self.judging.quiet is None
-        held = (not self.absolute and one.rows <= one.quiet_row) if in_rows else at < one.quiet_at
+        if self.judging.quiet is None:
+            held = not self.absolute and one.rows <= one.quiet_row and at < one.quiet_at + HOLD_MOST
+        else:
+            held = at < one.quiet_at
         return held and (self.absolute or rarity <= one.peak + STRANGER)
 
     def _too_small(self, value: float, expected: float) -> bool:
@@ -191,7 +196,7 @@ class Judge:
             return
         alarm.score = max(alarm.score, score)
         if answer == CLEAR and not alarm.settled:
-            score = min(alarm.score, history.worth(self.sensitivity + 0.5))
+            score = min(alarm.score, history.worth(self.sensitivity + 0.5, self._tail))
             if score > 0.0:
                 history.learn(score, history.place(score))
 

@@ -2,8 +2,13 @@
 
 Four counters to an octave, 128 of them round the first score that is not zero, so any unit will do. Below the 97 %
 point a score's rarity is the share of scores at least as large; above it an exponential tail with the mean excess goes
-on, but never further than a decade and a half beyond what was really counted. Every number is a function of the scores
-and their order alone.
+on. From a decade and a half beyond what was really counted it grows by the logarithm only: no history is long enough
+to tell by, but a greater score is always the rarer one, or a series' second outage would be no stranger than its first.
+
+A series that is young, or had some outages before, knows its own tail badly: a few scores make its mean. So a type may
+say how far its usual scores go (`Detector.tail`), and that is presumed with the weight of `PRESUMED` scores beyond the
+97 % point: all there is at first, a half after some 700 scores, little after 7,000. (The mean of an exponential
+with a conjugate prior.) Every number is a function of the scores and their order alone.
 """
 
 from __future__ import annotations
@@ -16,7 +21,9 @@ BINS: Final = 128
 PER_OCTAVE: Final = 4
 TAIL: Final = 0.03
 BEYOND: Final = 1.5
-"""Decades that the tail may claim beyond one in all scores counted."""
+"""Decades beyond one in all scores counted up to which the tail is taken at its word."""
+PRESUMED: Final = 20
+"""So many scores beyond the 97 % point weigh as much as what the type says of its tail."""
 LN10: Final = 2.302585092994046
 _EDGES: Final = (0, BINS - 1)
 FULL: Final = 65_535
@@ -115,44 +122,53 @@ class Rarity:
         else:
             self.total = self.zeros
 
-    def of(self, score: float, place: int) -> float:
-        """-log10 of the share of scores at least as large as this one, which is not counted itself."""
+    @property
+    def most(self) -> float:
+        """The greatest rarity that what was counted can speak for; what `of` says beyond only ranks."""
+        return log10(self.total + 1) + BEYOND
+
+    def of(self, score: float, place: int, usual: float = 0.0) -> float:
+        """-log10 of the share of scores at least as large as this one, which is not counted itself.
+
+        `usual`: the mean excess that the type says scores have over their 97 % point, as a share of it; 0: no word.
+        """
         total, counts = self.total, self.counts
         if place < 0 or total == 0:
             return 0.0
-        most = log10(total + 1) + BEYOND
         if counts is None:
-            return most
+            return self.most
         if place <= self.top:
             upper = self.above + sum(counts[place + 1 : self.top + 1])
             part = log2(score) * PER_OCTAVE - self.base - place
             inside = counts[place] * (1.0 - min(1.0, max(0.0, part)))
             return log10(total / max(1.0, upper + inside))
-        return min(most, self._tail(score, counts))
+        rarity, most = self._tail(score, counts, usual), self.most
+        return rarity if rarity <= most else most + log10(1.0 + rarity - most)
 
-    def _tail(self, score: float, counts: array[int]) -> float:
-        edge, share, excess = self._slope(counts)
+    def _tail(self, score: float, counts: array[int], usual: float) -> float:
+        edge, share, excess = self._slope(counts, usual)
         if excess <= 0.0:
             return 1e9
         beyond = (score - edge) / excess
         return beyond / LN10 - log10(share) if beyond < 1e9 else 1e9
 
-    def _slope(self, counts: array[int]) -> tuple[float, float, float]:
+    def _slope(self, counts: array[int], usual: float) -> tuple[float, float, float]:
         """The 97 % point, the share beyond it, and the mean excess there."""
         edge = 2.0 ** ((self.top + 1 + self.base) / PER_OCTAVE) if self.top >= 0 else 0.0
         if self.above == 0:
-            return edge, 1.0 / (self.total + 1), edge * (2.0 ** (1 / PER_OCTAVE) - 1.0)
-        excess = 0.0
+            return edge, 1.0 / (self.total + 1), edge * (usual or 2.0 ** (1 / PER_OCTAVE) - 1.0)
+        weight = PRESUMED if usual and edge else 0
+        excess = weight * usual * edge
         for place in range(self.top + 1, BINS):
             if count := counts[place]:
                 excess += count * (2.0 ** ((place + self.base + 0.5) / PER_OCTAVE) - edge)
-        return edge, self.above / self.total, excess / self.above
+        return edge, self.above / self.total, excess / (weight + self.above)
 
-    def worth(self, rarity: float) -> float:
+    def worth(self, rarity: float, usual: float = 0.0) -> float:
         """The score that is so rare by the tail; 0 where there is none to tell by."""
         if self.counts is None:
             return 0.0
-        edge, share, excess = self._slope(self.counts)
+        edge, share, excess = self._slope(self.counts, usual)
         return edge + excess * max(0.0, (rarity + log10(share)) * LN10)
 
     def weight(self) -> int:

@@ -96,7 +96,8 @@ class Watch:
         seed = int.from_bytes(digest((*name, spec.type), 4), "big")
         self.context = DetectorContext(self.features, seed)
         self.absolute = self.kind.scale == "absolute"
-        self.judge = Judge(condition, absolute=self.absolute, clears_below=self.make().clears_below)
+        made = self.make()
+        self.judge = Judge(condition, absolute=self.absolute, clears_below=made.clears_below, tail=made.tail)
 
     @property
     def programs(self) -> Iterator[Program]:

@@ -59,6 +59,7 @@ class Adaptive(Detector):
 
     name = "adaptive"
     scale = "relative"
+    tail = 0.16  # of normal noise: the density at 2.17 is 2.53 times what lies beyond it, and 2.53 / 2.17 is 1.16
 
     class Config(BaseModel):
         """Two rates. The defaults are a compromise that did well on all public series."""

@@ -55,6 +55,8 @@ class DetectorContract:
         assert kind.scale in {"absolute", "relative"}
         assert type(kind.version) is int
         assert 0 < self.bench().detector.clears_below <= 1
+        tail = self.bench().detector.tail
+        assert tail is None or 0 < tail < math.inf
         assert (kind.__doc__ or "").strip(), "the docstring is the type's page in the reference"
 
     def test_config_has_a_schema_and_refuses_what_it_does_not_know(self) -> None:

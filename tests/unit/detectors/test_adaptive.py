@@ -169,3 +169,10 @@ def test_what_it_says_of_a_first_sample_and_of_no_number():
     assert first.because == "5 is the first of its series"
     assert missing.because == infinite.because == "no finite number"
     assert infinite.expected == 5.0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_it_says_of_its_tail_is_what_normal_noise_shows(seed):
+    scores = np.array(feed(new(), quiet(30_000, seed)).values[1000:])
+    edge = np.quantile(scores, 0.97)
+    assert np.mean(scores[scores > edge]) / edge - 1 == pytest.approx(Adaptive.tail, abs=0.03)

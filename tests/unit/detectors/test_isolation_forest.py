@@ -239,3 +239,12 @@ def test_without_the_extra(monkeypatch):
 def test_what_makes_no_sense(train, advice):
     with pytest.raises(ValidationError, match=advice):
         IsolationForest.Config(train=train)
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+def test_what_it_says_of_its_tail_is_what_normal_noise_shows(width):
+    detector = IsolationForest(IsolationForest.Config(), DetectorContext(features=tuple("abcdefgh"[:width])))
+    ours, _ = both(table(4000, width))
+    scores = np.array(ours.strangeness([tuple(row) for row in table(20_000, width, 7).astype(float).tolist()]))
+    edge = np.quantile(scores, 0.97)
+    assert np.mean(scores[scores > edge]) / edge - 1 == pytest.approx(detector.tail, rel=0.5)

@@ -31,6 +31,7 @@ class Scaled:
     name = "scaled"
     scale = "absolute"
     clears_below = 0.5
+    tail = 0.3
 
     class Config(BaseModel):
         model_config = ConfigDict(extra="forbid")
@@ -89,6 +90,7 @@ def test_config_and_what_it_says_of_itself():
     detector = made(Scaled, by=4.0)
     assert feed(detector, 8.0).values == [2.0]
     assert (detector.scale, detector.clears_below, detector.name) == ("absolute", 0.5, "scaled")
+    assert (detector.tail, made(Jump).tail) == (0.3, None)
     [part] = detector.dump().values()
     assert b"settings" not in part  # the config is the document's
 

@@ -140,7 +140,7 @@ def test_changes_below_the_floor_are_nothing():
     values = with_outages(2, (1000,))
     assert any(1000 <= row < 1005 for row in alarms(adaptive(ignore_below=Floor(absolute=20.0)), values)[0])
     assert alarms(adaptive(ignore_below=Floor(absolute=70.0)), values)[0] == []
-    assert alarms(adaptive(ignore_below=Floor(relative=2.0)), values)[0] == []
+    assert alarms(adaptive(ignore_below=Floor(relative=3.0)), values)[0] == []
     assert alarms(adaptive(min_value=1000.0), values)[0] == []
 
 
@@ -155,6 +155,44 @@ def test_quiet_time_holds_off_what_is_no_stranger():
     values = [20.0 if n in {5, 15, 25, 300} else 1.0 for n in range(400)]
     assert alarms(condition("t"), values)[0] == [5, 15, 25, 300]
     assert alarms(condition("t", judging={"quiet": 60 * MINUTE}), values)[0] == [5, 300]
+
+
+HOUR = 60 * MINUTE
+
+
+@pytest.mark.parametrize(("gap", "paged"), [(MINUTE, [1000]), (HOUR, [1000, 1024, 1048])])
+def test_an_alarm_holds_off_for_half_a_day_at_most(gap, paged):
+    """Samples an hour apart: the outages of the next days are others. A minute apart: they are still the same one."""
+    values = with_outages(5, (1000, 1024, 1048), length=4)
+    raised, _ = alarms(adaptive(), values, gap=gap)
+    assert [row for row in raised if 1000 <= row < 1060] == paged
+
+
+def test_a_worse_outage_during_the_hold_off_pages_in_a_series_that_has_seen_little():
+    values = noise(8, rows=300)
+    values[150:153] = [90.0] * 3
+    values[190:193] = [4000.0] * 3
+    raised, _ = alarms(adaptive(), values)
+    assert {150, 190} <= set(raised)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_fifth_outage_of_a_young_series_pages(seed):
+    """Once in two days, samples by the hour: what it has seen are mostly outages, and they are not usual for that."""
+    at = tuple(range(150, 390, 48))
+    raised, _ = alarms(adaptive(), with_outages(seed, at, length=4, depth=35.0)[:450], gap=HOUR)
+    assert set(at) <= set(raised)
+
+
+def test_no_more_is_said_than_what_was_seen_can_speak_for():
+    """A thousand samples: one in some thirty thousand at most, however far out a sample is."""
+    values = noise(1, rows=1100)
+    values[1000] = 1e9
+    front = judging.front(adaptive())
+    _, effects = judging.feed(front, house.fresh(front), values)
+    said = [msgspec.json.decode(event)["data"]["rarity"] for event in effects.outbox]
+    numbers = [int(text.removeprefix("1 in ").replace(",", "")) for text in said if text]
+    assert 10_000 < max(numbers) <= 32_000
 
 
 def test_k_of_n():
