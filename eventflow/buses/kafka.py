@@ -24,7 +24,7 @@ from eventflow.kafka.presence import Presence, reason
 from eventflow.kafka.publisher import Publisher
 from eventflow.kafka.reader import Reader
 from eventflow.kafka.records import Plain
-from eventflow.kafka.rivals import Rivals, decided
+from eventflow.kafka.rivals import Rivals, decided, group_of
 from eventflow.kafka.tails import Tails
 from eventflow.kafka.topics import LARGEST, Topic, Wanted, prepare, remarks
 from eventflow.model.record import CONTROL, Bounds, Ref
@@ -310,4 +310,4 @@ class KafkaBus:
 
     def _group(self, name: str) -> str:
         """Kafka's name for one of our groups."""
-        return f"eventflow.{self._wanted.topic}.{name}"
+        return group_of(self._wanted.topic, name)

@@ -96,7 +96,7 @@ class Connection(msgspec.Struct, frozen=True):
                 context.load_cert_chain(str(self.tls.cert), str(self.tls.key) if self.tls.key else None)
         except (OSError, ssl.SSLError) as error:
             files = ", ".join(str(file) for file in (self.tls.ca, self.tls.cert, self.tls.key) if file)
-            raise SettingsError(f"the TLS files for Kafka ({files}) cannot be used: {error}") from None
+            raise SettingsError(f"{self.where}.tls: the files for Kafka ({files}) cannot be used: {error}") from None
         return context
 
 

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from eventflow.errors import EventflowError
+from eventflow.errors import EventflowError, StorageError
 from eventflow.kafka.connection import reach
 from eventflow.kafka.lookup import Lookup
 from eventflow.kafka.reader import name
 from eventflow.kafka.records import Plain
+from eventflow.kafka.rivals import decided, group_of
 from eventflow.kafka.topics import describe, problems, remarks
 from eventflow.model.record import CONTROL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from eventflow.kafka.connection import Connection
     from eventflow.kafka.topics import Topic, Wanted
@@ -80,8 +81,11 @@ async def _places(connection: Connection, wanted: Wanted, data: Topic, positions
     lookup = Lookup(
         connection, lambda partition: (wanted.control, 0) if partition == CONTROL else (data.name, partition), Plain()
     )
+    every = [CONTROL, *range(data.partitions)]
     try:
-        bounds = await lookup.bounds([CONTROL, *range(data.partitions)])
+        bounds = await lookup.bounds(every)
+        if not positions and (before := await _before(lookup, data.name, every)):
+            return [Finding("fail", before, "the start is refused until then")]
     except EventflowError as error:
         return [Finding("fail", f"the log cannot be read: {error}", "allow Read and Describe on both topics")]
     finally:
@@ -91,6 +95,15 @@ async def _places(connection: Connection, wanted: Wanted, data: Topic, positions
         return found
     waiting = sum(bounds[partition].end - at for partition, at in positions.items() if partition in bounds)
     return [Finding("ok", f"{waiting} record(s) wait to be decided" if positions else "nothing was decided here yet")]
+
+
+async def _before(lookup: Lookup, topic: str, partitions: Sequence[int]) -> str:
+    """Whether another data directory has decided this topic; empty also where Kafka's group may not be asked."""
+    group = group_of(topic, "router")
+    try:
+        return decided(topic, group, await lookup.hinted(group, partitions))
+    except StorageError:
+        return ""
 
 
 def _place(partition: int, at: int, bounds: Bounds | None) -> Finding | None:

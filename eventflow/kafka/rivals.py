@@ -29,6 +29,11 @@ Told = tuple[int, str]
 """An offset, and the note beside it."""
 
 
+def group_of(topic: str, name: str) -> str:
+    """Kafka's name for the group in which one of our readers tells how far it is."""
+    return f"eventflow.{topic}.{name}"
+
+
 class Rivals:
     """What the group of one topic has been told by others."""
 

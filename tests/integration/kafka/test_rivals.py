@@ -8,6 +8,9 @@ from confluent_kafka.admin import AdminClient
 
 from eventflow import Eventflow
 from eventflow.errors import SettingsError
+from eventflow.kafka.connection import Connection
+from eventflow.kafka.doctor import examine
+from eventflow.kafka.topics import Wanted
 
 TEXT = """
 metadata: {name: Note}
@@ -56,6 +59,9 @@ async def test_a_new_data_directory_does_not_decide_again_what_another_has(kafka
         await until(lambda: _is(told(kafka, group)))
     with pytest.raises(SettingsError, match=r"decided before, with another data_dir \(\d records"):
         await house(tmp_path, kafka, topic, "two").open()
+    asked = Connection((kafka.bootstrap,)), Wanted(topic, 1)
+    assert "decided before" in (await examine(*asked, {}))[-1].sentence
+    assert "decided before" not in str(await examine(*asked, {0: 1}))
     async with house(tmp_path, kafka, topic, "one") as flow:
         await flow.ready()
         assert flow.trouble() == {}
