@@ -6,6 +6,7 @@ undoes what that caller did and nobody else's.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
@@ -33,8 +34,9 @@ class Writer:
     def __init__(self, database: Database, *, busy: float = 5.0, group: int = 256) -> None:
         """At most `group` pieces of work share a transaction; a locked database is tried again for `busy` seconds."""
         self._database = database
-        self._written = self._safe = 0
-        """How many transactions were committed, and how many of them before the last sync."""
+        self._written = self._safe = self._shared = 0
+        """How many transactions were committed, how many of them before the last sync; and the number of the last one
+        that waits for somebody's."""
         # Work has no size in bytes, so each piece counts as one.
         self._group: GroupCommit[tuple[Callable[[], Any], bool], Any] = GroupCommit(
             self._commit, group_bytes=group, queue_bytes=1 << 62, busy=busy, gather=GATHER
@@ -60,17 +62,29 @@ class Writer:
         after it makes it safe, for the log is written in order; if nobody does that within a few turns of the loop, it
         is synced by itself.
         """
-        result = await self.run(work, synced=False)
+        result = await self.run(partial(self._note, work), synced=False)
         number = self._written
         written()
         for _ in range(TURNS):
             if self._safe >= number:
                 return result
             await ports.breathe()
-        if self._safe < number:
+        self.settle()
+        return result
+
+    def settle(self) -> None:
+        """Sync shared work that nobody has made safe yet: before something of it is told to the outside.
+
+        Raises `StorageLost`.
+        """
+        if self._safe < min(self._shared, self._written):
             number = self._written
             self._database.sync()
             self._safe = max(self._safe, number)
+
+    def _note(self, work: Callable[[], R]) -> R:
+        result = work()
+        self._shared = self._written + 1
         return result
 
     def close(self) -> None:

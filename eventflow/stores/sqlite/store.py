@@ -121,7 +121,10 @@ class SqliteStore:
 
     async def outbox(self, limit: int) -> list[tuple[int, bytes]]:
         """See `Ledger.outbox`."""
-        return self._read(lambda db: ledger.outbox(db, limit))
+        rows = self._read(lambda db: ledger.outbox(db, limit))
+        if rows:  # what is published must not be taken back by a power cut
+            self._writer.settle()
+        return rows
 
     async def outbox_done(self, ids: Sequence[int]) -> None:
         """See `Ledger.outbox_done`."""

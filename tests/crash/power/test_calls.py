@@ -1,4 +1,4 @@
-"""A call is made only when a power cut can no longer make its run, its claim or its attempt unheard of (W18)."""
+"""A call is made, and a row of the outbox given out, only when no power cut can make it unheard of (W18, W22)."""
 
 import random
 
@@ -16,7 +16,7 @@ from eventflow.model.run import Firing
 from eventflow.model.workflow import Action as Do
 from eventflow.model.workflow import Step, Workflow, encode
 from eventflow.plugin.action import Action, ActionContext
-from eventflow.stores.sqlite import SqliteStore
+from eventflow.stores.sqlite import SqliteStore, ledger
 
 STEPS = tuple(Step(name=name, do=Do(uses="t.mark", with_={"x": 1})) for name in ("one", "two", "three"))
 WORKFLOW = Workflow(id="test/marks", name="marks", steps=STEPS)
@@ -43,8 +43,14 @@ class Marks(Action):
         return {}
 
 
+async def publish(store, tape):
+    """What the outbox gives out is told to the world."""
+    for _, data in await store.outbox(100):
+        tape.mark(("said", data))
+
+
 async def play(folder, tape, dice):
-    """A router that commits one to three runs at a time, and an executor beside it."""
+    """A router that commits one to three runs at a time, an executor and somebody who publishes beside it."""
     store = SqliteStore(folder / "store.sqlite")
     await store.open()
     await store.activate({WORKFLOW.id: encode(WORKFLOW)}, 1)
@@ -54,6 +60,7 @@ async def play(folder, tape, dice):
         store, lambda _: Marks(tape), now=ports.wall, worker="w", secret=str, said=lambda: ended.append(1)
     )
     tasks.spawn(executor.run(), "executor")
+    store.listen("outbox", lambda: tasks.spawn(publish(store, tape), "publish"))
     await ports.breathe()
     made = 0
     for number in range(ROUNDS):
@@ -67,6 +74,7 @@ async def play(folder, tape, dice):
         commit = Commit(
             id=f"c{number}", follows=f"c{number - 1}" if number else "", partition=0,
             position=Position(number + 1, b""), log_time=ports.wall(), waits=1, firings=firings,
+            outbox=(b"alarm %d" % number,),
         )  # fmt: skip
         await store.commit(commit)
         tape.mark(("commit", number + 1, runs))
@@ -91,6 +99,8 @@ async def heard_of(folder, acknowledged):
                 assert (await store.recall(0)).position.offset >= position, f"commit {position} is lost"
                 for run in runs:
                     await store.run(run)
+            case ("said", data):
+                assert data in [row for _, row in await store.outbox(1_000)], f"{data!r} was said by nobody"
             case ("call", run, step):
                 entries = [decode(line.data) for line in await store.read(run)]
                 tried = [entry.path for entry in entries if isinstance(entry, Tried)]
@@ -121,6 +131,15 @@ async def test_a_call_before_the_sync_is_found(ram, monkeypatch):
     transaction = Database.transaction
     monkeypatch.setattr(Database, "transaction", lambda self, *, synced=True: transaction(self, synced=False))
     with pytest.raises(Exception, match=r"knows nothing|is lost|no run"):
+        await cuts_survived(ram, 0)
+
+
+async def test_a_row_given_out_before_its_sync_is_found(ram, monkeypatch):
+    async def at_once(self, limit):
+        return self._read(lambda db: ledger.outbox(db, limit))
+
+    monkeypatch.setattr(SqliteStore, "outbox", at_once)
+    with pytest.raises(AssertionError, match="said by nobody"):
         await cuts_survived(ram, 0)
 
 

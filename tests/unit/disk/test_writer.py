@@ -71,6 +71,18 @@ async def test_shared_work_that_nobody_follows_is_synced_by_itself(shared, monke
     assert shared.order == ["written [1]", "synced", "safe 1"]
 
 
+async def test_shared_work_is_synced_before_it_is_told_outside(shared, monkeypatch):
+    counted_syncs(shared, monkeypatch)
+
+    def tell():
+        shared.writer.settle()
+        shared.order.append("told")
+
+    monkeypatch.setattr(shared, "seen", tell)
+    await shared.shared(1)
+    assert shared.order == ["synced", "told", "safe 1"]
+
+
 async def test_unsynced_work_makes_nothing_safe(shared, monkeypatch):
     counted_syncs(shared, monkeypatch)
     first = asyncio.ensure_future(shared.shared(1))
