@@ -264,7 +264,7 @@ class KafkaBus:
     async def _look(self) -> int:
         """The topics again, before a new producer; returns the largest record that both take."""
         if self._open:
-            self._topics = await prepare(self._connection, self._wanted)
+            self._topics = await prepare(self._connection, self._wanted, make=False)
         return min(topic.number("max.message.bytes", LARGEST) for topic in self.topics)
 
     def _round(self, seconds: float, records: int) -> None:

@@ -84,14 +84,21 @@ def check(settings: Mapping[str, object]) -> None:
         raise SettingsError(f"bus.topic.max.message.bytes: must be at least {SMALLEST}")
 
 
-async def prepare(connection: Connection, wanted: Wanted) -> tuple[Topic, Topic]:
+async def prepare(connection: Connection, wanted: Wanted, *, make: bool = True) -> tuple[Topic, Topic]:
     """The data topic and the control topic, made where they are missing; both as the bus needs them.
 
-    Raises `SettingsError` where they are not, or may not be made; `StorageBusy` where Kafka does not answer.
+    `make` false: only looked at, since what is missing then was there and has been deleted. To make it anew would take
+    events into a log that nobody decides. Raises `SettingsError` where they are not as needed, or may not be made;
+    `StorageBusy` where Kafka does not answer.
     """
     async with Admin(connection) as admin:
         found = await admin.describe([wanted.topic, wanted.control])
         if missing := [name for name in (wanted.topic, wanted.control) if name not in found]:
+            if not make:
+                raise StorageBusy(
+                    f"the topic {' and '.join(missing)} is not there any more; restore it, or start eventflow anew, "
+                    "which makes it and says what is lost"
+                )
             await admin.make(missing, wanted)
             found = await _settled(admin, wanted)
     data, control = found[wanted.topic], found[wanted.control]

@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 
 from eventflow.buses.kafka import KafkaBus
-from eventflow.errors import PartitionHalted
+from eventflow.errors import PartitionHalted, StorageError
 from eventflow.kafka.connection import Connection
 from eventflow.kafka.topics import CONTROL_SUFFIX, Wanted
 from eventflow.model.control import ADDED, HALTED
@@ -204,3 +204,21 @@ async def test_the_control_topic_made_anew(kafka, topic, tmp_path):
     await kafka.delete_topic(topic + CONTROL_SUFFIX)
     async with deciding(kafka, topic, tmp_path) as (_, router):
         await until(lambda: CONTROL in router.halted)
+
+
+async def test_a_topic_deleted_under_a_running_router_is_not_made_again(kafka, topic, tmp_path):
+    """Else events would be accepted into a log that nobody decides."""
+    async with deciding(kafka, topic, tmp_path) as (bus, router):
+        await bus.publish([Entry(0, line(n)) for n in range(5)])
+        await until(lambda: router.positions.get(0) == 5)
+        await kafka.delete_topic(topic)
+        async with asyncio.timeout(60):
+            while "is not there any more; restore it" not in bus.full:
+                with contextlib.suppress(StorageError):
+                    await bus.publish([Entry(0, line("later"))])
+                await asyncio.sleep(0.1)
+        async with admin(kafka) as client:
+            assert topic not in await client.list_topics()
+        await kafka.create_topic(topic, **{"message.timestamp.type": "LogAppendTime"})
+        await until(lambda: 0 in router.halted)
+        await until(lambda: not bus.full)
