@@ -65,6 +65,8 @@ class Database:
         self._page_size = page_size
         self._checkpoint_pages = self._checkpoint_at = checkpoint_pages
         self._wal_pages = 0
+        self.logged = 0
+        """How many transactions have written something."""
         self._lost = ""
         self._connection: apsw.Connection | None = None
 
@@ -317,6 +319,7 @@ class Database:
 
     def _wal_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._wal_pages = pages
+        self.logged += 1
         return 0
 
     def _checkpoint(self, connection: apsw.Connection) -> None:

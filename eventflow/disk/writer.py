@@ -35,8 +35,8 @@ class Writer:
         """At most `group` pieces of work share a transaction; a locked database is tried again for `busy` seconds."""
         self._database = database
         self._written = self._safe = self._shared = 0
-        """How many transactions were committed, how many of them before the last sync; and the number of the last one
-        that waits for somebody's."""
+        """How many transactions have written something, how many of them before the last sync; and the last that waits
+        for somebody else to sync it."""
         # Work has no size in bytes, so each piece counts as one.
         self._group: GroupCommit[tuple[Callable[[], Any], bool], Any] = GroupCommit(
             self._commit, group_bytes=group, queue_bytes=1 << 62, busy=busy, gather=GATHER
@@ -95,16 +95,23 @@ class Writer:
         database = self._database
         works = [work for work, _ in items]
         synced = any(wanted for _, wanted in items)
+        logged = database.logged
         try:
             with database.transaction(synced=synced):
                 results = [works[0]()] if len(works) == 1 else [self._try(work) for work in works]
         except _HalfDoneError:
             with database.transaction(synced=synced):
                 results = [self._part(work) for work in works]
-        self._written += 1
-        if synced:
-            self._safe = self._written
+        self._count(wrote=database.logged > logged, synced=synced)
         return results
+
+    def _count(self, *, wrote: bool, synced: bool) -> None:
+        """Who asks for a sync gets it for all that it could see; SQLite does nothing for who has written nothing."""
+        self._written += wrote
+        if synced:
+            if not wrote and self._safe < self._written:
+                self._database.sync()
+            self._safe = self._written
 
     def _try(self, work: Callable[[], Any]) -> Any:
         """One piece of work without a savepoint, which costs more than most work does: who is refused has as a rule

@@ -1,6 +1,7 @@
 """A call is made, and a row of the outbox given out, only when no power cut can make it unheard of (W18, W22)."""
 
 import random
+import re
 
 import pytest
 from power.tape import Tape
@@ -8,6 +9,7 @@ from pydantic import BaseModel
 
 from eventflow import ports
 from eventflow.disk import Database
+from eventflow.errors import NotFound
 from eventflow.execute.executor import Executor
 from eventflow.model.commit import Commit
 from eventflow.model.journal import Tried, decode
@@ -127,11 +129,25 @@ async def test_nobody_is_called_for_what_a_power_cut_takes_back(ram, seed):
     assert await cuts_survived(ram, seed) > 40
 
 
+# --- the proof itself can fail ---------------------------------------------------------------------------------------
+
+
+async def found(ram):
+    """What is broken in one of many plays; where the power fails in them is chance, and so is who comes first."""
+    for seed in range(20):
+        place = ram / str(seed)
+        place.mkdir()
+        try:
+            await cuts_survived(place, seed)
+        except (AssertionError, NotFound) as broken:
+            return str(broken)
+    return ""
+
+
 async def test_a_call_before_the_sync_is_found(ram, monkeypatch):
     transaction = Database.transaction
     monkeypatch.setattr(Database, "transaction", lambda self, *, synced=True: transaction(self, synced=False))
-    with pytest.raises(Exception, match=r"knows nothing|is lost|no run"):
-        await cuts_survived(ram, 0)
+    assert re.search(r"knows nothing|is lost|no run", await found(ram))
 
 
 async def test_a_row_given_out_before_its_sync_is_found(ram, monkeypatch):
@@ -139,12 +155,10 @@ async def test_a_row_given_out_before_its_sync_is_found(ram, monkeypatch):
         return self._read(lambda db: ledger.outbox(db, limit))
 
     monkeypatch.setattr(SqliteStore, "outbox", at_once)
-    with pytest.raises(AssertionError, match="said by nobody"):
-        await cuts_survived(ram, 0)
+    assert "said by nobody" in await found(ram)
 
 
 async def test_a_commit_that_waits_for_no_sync_is_found(ram, monkeypatch):
     monkeypatch.setattr(Database, "sync", lambda self: None)
     monkeypatch.setattr("eventflow.disk.writer.TURNS", 0)
-    with pytest.raises(Exception, match=r"is lost|no run"):
-        await cuts_survived(ram, 0)
+    assert re.search(r"is lost|no run|said by nobody", await found(ram))

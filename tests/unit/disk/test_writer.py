@@ -91,6 +91,24 @@ async def test_unsynced_work_makes_nothing_safe(shared, monkeypatch):
     assert shared.order.index("synced") < shared.order.index("safe 1")
 
 
+async def test_work_that_writes_nothing_makes_nothing_safe_by_itself(shared, monkeypatch):
+    counted_syncs(shared, monkeypatch)
+    monkeypatch.setattr(shared, "seen", lambda: following.append(shared.writer.run(lambda: None)))
+    following = []
+    await shared.shared(1)
+    await asyncio.gather(*following)
+    assert shared.order == ["synced", "safe 1"]
+    await shared.writer.run(lambda: None)
+    assert shared.order == ["synced", "safe 1"]
+
+
+async def test_nothing_to_write_is_no_less_safe_than_what_it_found(shared, monkeypatch):
+    counted_syncs(shared, monkeypatch)
+    await shared.follow(1, synced=False)
+    assert await shared.writer.run(lambda: shared.database.rows("SELECT id FROM thing")) == [(1,)]
+    assert shared.order == ["followed 1", "synced"]
+
+
 async def test_shared_work_beside_synced_work_waits_for_nothing_more(shared, monkeypatch):
     counted_syncs(shared, monkeypatch)
     await asyncio.gather(shared.shared(1), shared.follow(2))
