@@ -48,9 +48,12 @@ async def examine(connection: Connection, wanted: Wanted, positions: Mapping[int
     if data is None or control is None:
         missing = [name for name, topic in ((wanted.topic, data), (wanted.control, control)) if topic is None]
         is_, it = ("are", "them") if len(missing) > 1 else ("is", "it")
-        sentence = f"{' and '.join(missing)} {is_} not there yet"
-        found.append(Finding("warn", sentence, f"the first start makes {it}, where that is allowed"))
-        return found
+        names = " and ".join(missing)
+        if any(positions.values()):
+            advice = f"restore {it}; a start makes {it} anew, and partitions stand still until the loss is accepted"
+            return [*found, Finding("fail", f"{names} {is_} not there any more", advice)]
+        advice = f"the first start makes {it}, where that is allowed"
+        return [*found, Finding("warn", f"{names} {is_} not there yet", advice)]
     if not positions and data.partitions > wanted.partitions:
         sentence = f"the topic {data.name} has {data.partitions} partitions and bus.partitions says {wanted.partitions}"
         advice = f"set bus.partitions: {data.partitions}, which is fixed from the first start on"
@@ -124,8 +127,3 @@ def _place(partition: int, at: int, bounds: Bounds | None) -> Finding | None:
     if bounds.end - at > MUCH:
         return Finding("warn", f"{bounds.end - at} records of {name(partition)} wait", "is eventflow running?")
     return None
-
-
-def _stands(partition: int, advice: str) -> str:
-    which = "control" if partition == CONTROL else str(partition)
-    return f"it stands still; {advice}; or, to go on without: eventflow partition accept-loss {which}"

@@ -284,3 +284,11 @@ async def test_doctor(kafka, topic, unused_tcp_port):
         "fail",
         "partition 0 stands at 17 and the log ends at 3: the topic was made anew",
     )
+
+
+async def test_topics_that_are_gone_are_no_first_start(kafka, topic):
+    asked = Connection((kafka.bootstrap,)), Wanted(topic, 1)
+    [_, new] = await examine(*asked, {})
+    [_, gone] = await examine(*asked, {0: 7, CONTROL: 0})
+    assert (new.level, new.sentence) == ("warn", f"{topic} and {topic}{CONTROL_SUFFIX} are not there yet")
+    assert (gone.level, gone.sentence) == ("fail", f"{topic} and {topic}{CONTROL_SUFFIX} are not there any more")
