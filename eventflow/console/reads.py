@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from eventflow.console.house import House
 
+STILL_READY = frozenset(("rival",))
+"""Checks that say no of something that keeps nobody from being served: to turn senders away would not mend it."""
 COPIES = 20
 """So many events of one id are looked at, newest first."""
 STATUSES = frozenset(("queued", "running", "waiting", "paused", *TERMINAL))
@@ -32,7 +34,7 @@ async def live(_call: Call) -> web.Response:
 
 async def ready(call: Call) -> web.Response:
     """One word, or which check says no."""
-    trouble = call.house.trouble()
+    trouble = {name: why for name, why in call.house.trouble().items() if name not in STILL_READY}
     if not trouble:
         return web.Response(text="ok\n")
     return web.Response(status=503, text="".join(f"{name}: {why}\n" for name, why in trouble.items()))
