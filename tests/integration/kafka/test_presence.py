@@ -26,7 +26,7 @@ def lines(caplog):
 
 @pytest.fixture
 async def swept():
-    """A connection that was broken off while it was made, aiokafka leaves to the collector: no test's concern."""
+    """A connection that was broken off while it was made, aiokafka leaves to the collector: no later test's concern."""
     yield
     await asyncio.sleep(0.2)
     with warnings.catch_warnings():
@@ -40,6 +40,7 @@ async def until(condition, within=60):
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it may be collected meanwhile
 @pytest.mark.parametrize(("harm", "cure"), [("kill", "restart"), ("freeze", "thaw")])
 async def test_a_broker_that_goes_while_nothing_happens(own_kafka, topic, tmp_path, lines, swept, harm, cure):
     """Nobody publishes before it is known; how long that takes is bounded by what one look may take, and a half."""
