@@ -1,7 +1,10 @@
-"""The fixtures `kafka`, `own_kafka` and `topic`, and where their tests run. A plugin of `tests/conftest.py`."""
+"""The fixtures `kafka`, `own_kafka`, `topic`, `swept`, and where their tests run. A plugin of `tests/conftest.py`."""
 
+import asyncio
+import gc
 import itertools
 import os
+import warnings
 import zlib
 
 import pytest
@@ -61,3 +64,13 @@ def own_kafka(kafka_classes, tmp_path_factory):
 def topic():
     """A name that no other test has."""
     return f"topic-{os.getpid()}-{next(numbers)}"
+
+
+@pytest.fixture
+async def swept():
+    """A connection that was broken off while it was made, aiokafka leaves to the collector: no test's concern."""
+    yield
+    await asyncio.sleep(0.2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

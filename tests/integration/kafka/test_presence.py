@@ -1,9 +1,7 @@
 """An idle eventflow notices by itself that its broker is gone, and that it is back, and says so once each."""
 
 import asyncio
-import gc
 import logging
-import warnings
 
 import pytest
 import structlog
@@ -22,16 +20,6 @@ def lines(caplog):
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET))
         yield lambda: [line["event"] for line in ours] + [record.getMessage() for record in caplog.records]
     structlog.configure(wrapper_class=before)
-
-
-@pytest.fixture
-async def swept():
-    """A connection that was broken off while it was made, aiokafka leaves to the collector: no later test's concern."""
-    yield
-    await asyncio.sleep(0.2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 async def until(condition, within=60):

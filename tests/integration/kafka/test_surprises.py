@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
-import warnings
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
@@ -33,16 +31,6 @@ async def opened(*args, **settings):
         yield bus
     finally:
         await bus.close()
-
-
-@pytest.fixture
-async def swept():
-    """aiokafka may have been connecting to a broker that does not answer when it was broken off: no test's concern."""
-    yield
-    await asyncio.sleep(0.2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 async def written(bus, lines):
